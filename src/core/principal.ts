@@ -1,0 +1,24 @@
+/** What sort of party a principal is; Cedar entity types carry the same names, capitalised. */
+export type PrincipalKind = 'human' | 'service' | 'agent'
+
+/** The identity provider's identifier of a party: `iss` and `sub` of its token. */
+export interface Subject {
+  readonly issuer: string
+  readonly subject: string
+}
+
+/** The authenticated party that is decided for and recorded. Immutable for the length of a session. */
+export interface Principal extends Subject {
+  /** The name that policies, the record and the start-up `user` use; unique over all configured issuers. */
+  readonly name: string
+  readonly kind: PrincipalKind
+  readonly groups: readonly string[]
+  /** Who acts on the subject's behalf, nearest first (RFC 8693 section 4.1 `act`, nested); empty for most. */
+  readonly actors: readonly Subject[]
+  /** Authentication methods as the issuer states them (RFC 8176 `amr`). */
+  readonly authenticationMethods: readonly string[]
+  /** The `jti` of the token where it has one. */
+  readonly tokenId: string | undefined
+  /** When access ends: milliseconds since the epoch, leeway not included. */
+  readonly expiresAtMs: number
+}
