@@ -9,6 +9,28 @@ export const limits = {
   startupPacketBytesMax: 10_000,
   /** A password message or SASL response before the client is known; tokens with many groups reach 10 KB. */
   passwordMessageBytesMax: 65_536,
+  /** A token before any of it is parsed. */
+  tokenCharsMax: 32_768,
+  /** A principal's name, its issuer's prefix included. */
+  principalNameCharsMax: 255,
+  /** Groups of one principal; a token that has more is refused, since a group left out may be one that a policy forbids. */
+  groupsMax: 1_000,
+  /** One group's name, its issuer's prefix included. */
+  groupNameCharsMax: 255,
+  /** Actors in one delegation chain (RFC 8693 section 4.1). */
+  actorsMax: 8,
+  /** Authentication methods (`amr`) of one token. */
+  authenticationMethodsMax: 32,
+  /** Verified tokens remembered, so that a second log-in does no cryptography. */
+  verifiedTokensMax: 10_000,
+  /** How long a verified token is remembered: as long as an issuer's keys are, so that a withdrawn key stops both. */
+  verifiedTokenAgeMsMax: 600_000,
+  /** One request to an issuer, from connect to the last byte. */
+  issuerDeadlineMs: 5_000,
+  /** One answer of an issuer: the discovery document or its keys. */
+  issuerResponseBytesMax: 1024 * 1024,
+  /** The longest pause before an issuer that failed is asked again; the first is 250 ms and each doubles. */
+  issuerRetryPauseMsMax: 10_000,
   /** Connections that have not logged in yet. */
   halfOpenConnectionsMax: 1_000,
   /** Sessions in all. */
@@ -45,4 +67,24 @@ export const limits = {
   journalSegmentBytes: 64 * 1024 * 1024,
   /** Connecting to PostgreSQL and logging in there. */
   backendConnectDeadlineMs: 15_000,
+  /** One message of the backend before it is ready for queries. */
+  backendLoginMessageBytesMax: 64 * 1024,
+  /** Messages of the backend before it is ready for queries; PostgreSQL 18 sends about twenty. */
+  backendLoginMessagesMax: 1_000,
+  /** Passing a cancel request on to the backend. */
+  backendCancelDeadlineMs: 10_000,
+  /** SCRAM iterations that a server may ask for; about 0.15 s of one thread. PostgreSQL's default is 4,096. */
+  scramIterationsMax: 1_000_000,
+  /** Derived SCRAM keys that one credential keeps. */
+  scramKeysMax: 1_000,
+  /** A database password, from whatever source. Cloud providers issue tokens of a few KB as passwords. */
+  credentialBytesMax: 16 * 1024,
+  /** How long a command that prints a database password may run. */
+  credentialCommandDeadlineMs: 10_000,
+  /** All policy files together. */
+  policySetBytesMax: 4 * 1024 * 1024,
+  /** Parsing and validating a policy set, which takes tenths of a second. */
+  policyCheckDeadlineMs: 60_000,
+  /** Answers of policies kept; one is a few hundred bytes. */
+  policyAnswersMax: 20_000,
 } as const
