@@ -1,0 +1,60 @@
+import type { ConnectRequest, StatementRequest } from '../core/decision.ts'
+import { principalEntity, sessionContext } from './questions.ts'
+import { usesFact } from './vocabulary.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+/** Names requests by what policies can tell apart, cheaply for objects that come back (a session's facts, a principal). */
+export interface Keys {
+  /** Principal, database, session facts and, where policies look at it, the time in seconds. */
+  session(request: ConnectRequest): string
+  /** The same and what else decides about a given analysis: search path and statement count. */
+  statement(request: StatementRequest): string
+}
+
+/** The keys for one policy set. */
+export function keysOf(vocabulary: Vocabulary): Keys {
+  const numbers = new Map<string, number>()
+  let last = 0
+  const number = (text: string) => {
+    const known = numbers.get(text)
+    if (known !== undefined) return known
+    // Numbers are never given twice, so that forgetting them costs a cache miss and nothing else.
+    if (numbers.size >= textsMax) numbers.clear()
+    numbers.set(text, ++last)
+    return last
+  }
+  const remembered = <Thing extends object>(describe: (thing: Thing) => string) => {
+    const byObject = new WeakMap<Thing, number>()
+    return (thing: Thing) => {
+      const known = byObject.get(thing)
+      if (known !== undefined) return known
+      const found = number(describe(thing))
+      byObject.set(thing, found)
+      return found
+    }
+  }
+  const usesTime = ['time', 'hour', 'weekday'].some((name) => usesFact(vocabulary, `session.${name}`))
+  const ofDatabase = remembered<ConnectRequest['database']>(({ name, labels }) => JSON.stringify([name, ...labels]))
+  const neutral = { session: { clientAddress: '', applicationName: '', isTls: true }, nowMs: 0 }
+  const ofPrincipal = remembered<ConnectRequest['principal']>((principal) =>
+    JSON.stringify([principalEntity(principal, vocabulary), sessionContext(vocabulary, { principal, ...neutral })]),
+  )
+  const ofSession = remembered<ConnectRequest['session']>(({ clientAddress, applicationName, isTls }) =>
+    JSON.stringify([
+      usesFact(vocabulary, 'session.clientAddress') && clientAddress,
+      usesFact(vocabulary, 'session.applicationName') && applicationName,
+      usesFact(vocabulary, 'session.tls') && isTls,
+    ]),
+  )
+  const session = ({ principal, database, session, nowMs }: ConnectRequest) =>
+    `${ofPrincipal(principal)}.${ofDatabase(database)}.${ofSession(session)}.${usesTime ? Math.floor(nowMs / 1_000) : 0}`
+  return {
+    session,
+    statement: (request) => {
+      const path = request.searchPath === null ? 'any' : JSON.stringify(request.searchPath)
+      return `${session(request)}.${request.statementCount}.${path}`
+    },
+  }
+}
+
+const textsMax = 50_000

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { commandGroups } from '../core/commands.ts'
+import { createDecider } from './policy.ts'
+import { connectRequest, policySetOf, principalNamed, statementOf, statementRequest } from './testing.ts'
+
+const design = `
+permit (principal in Group::"engineering", action in Action::"read", resource in Database::"shop");
+permit (principal in Group::"engineering", action in Action::"write", resource in Database::"shop");
+permit (principal in Group::"dba", action, resource);
+
+@id("no-drop-database") @advice("Ask the platform team.")
+forbid (principal, action == Action::"DROP DATABASE", resource);
+
+@id("delete-without-where") @approvers("dba")
+forbid (principal, action in [Action::"DELETE", Action::"UPDATE"], resource in Database::"shop")
+when { !context.statement.hasWhere };
+
+permit (principal in AccessRole::"support-lead", action == Action::"unmask", resource in Tag::"pii.email");
+`
+const engineer = principalNamed('alice', { groups: ['engineering'] })
+const dba = principalNamed('dora', { groups: ['dba'] })
+
+describe('the policies of the design', async () => {
+  const decider = createDecider(await policySetOf(design))
+  const decide = (principal: typeof engineer, statement: ReturnType<typeof statementOf>, rest = {}) =>
+    decider.decideStatement(statementRequest(statement, { principal, ...rest }))
+
+  it('allow what a group is permitted, and name the permit', () => {
+    const decision = decide(engineer, statementOf('SELECT', ['public.orders']))
+    assert.equal(decision.effect, 'allow')
+    assert.deepEqual(decision.policies, [{ id: 'p.cedar:2', advice: null }])
+  })
+
+  it('deny by default, with no policy named', () => {
+    const decision = decide(principalNamed('eve'), statementOf('SELECT', ['public.orders']))
+    assert.deepEqual(decision, {
+      effect: 'deny',
+      reason: 'not_permitted',
+      policies: [],
+      approvers: [],
+      command: 'SELECT',
+      resource: 'shop.public.orders',
+    })
+  })
+
+  it('hold for one database only where they name it', () => {
+    const other = { database: { name: 'hr', labels: new Map() } }
+    assert.equal(decide(engineer, statementOf('SELECT', ['public.orders']), other).effect, 'deny')
+  })
+
+  it('refuse DROP DATABASE to everybody and pass the advice on', () => {
+    const decision = decide(dba, statementOf('DROP DATABASE', []))
+    assert.equal(decision.effect, 'deny')
+    assert.deepEqual(decision, {
+      effect: 'deny',
+      reason: 'forbidden',
+      policies: [{ id: 'no-drop-database', advice: 'Ask the platform team.' }],
+      approvers: [],
+      command: 'DROP DATABASE',
+      resource: 'shop',
+    })
+  })
+
+  it('ask for approval where every forbid can be lifted and something permits it', () => {
+    const decision = decide(engineer, statementOf('DELETE', ['public.orders'], { hasWhere: false }))
+    assert.equal(decision.effect === 'deny' && decision.reason, 'needs_approval')
+    assert.deepEqual(decision.effect === 'deny' && decision.approvers, ['dba'])
+    assert.equal(decide(engineer, statementOf('DELETE', ['public.orders'])).effect, 'allow')
+  })
+
+  it('do not ask for approval of what nothing permits', () => {
+    const decision = decide(principalNamed('eve'), statementOf('DELETE', ['public.orders'], { hasWhere: false }))
+    assert.equal(decision.effect === 'deny' && decision.reason, 'not_permitted')
+  })
+
+  it('allow a session to begin only to who may connect', () => {
+    assert.equal(decider.decideConnect(connectRequest({ principal: dba })).effect, 'allow')
+    const refused = decider.decideConnect(connectRequest({ principal: engineer }))
+    assert.equal(
+      refused.effect === 'deny' && `${refused.reason} ${refused.command} ${refused.resource}`,
+      'not_permitted connect shop',
+    )
+  })
+
+  it('decide every command of a statement, and tell the one that is not allowed', () => {
+    const statement = statementOf('SELECT', ['public.orders'])
+    const writing = {
+      ...statement,
+      commands: [...statement.commands, ...statementOf('DROP TABLE', ['public.x']).commands],
+    }
+    const decision = decide(engineer, writing)
+    assert.equal(
+      decision.effect === 'deny' && `${decision.command} on ${decision.resource}`,
+      'DROP TABLE on shop.public.x',
+    )
+  })
+
+  it('tell a refusal that nobody can lift before one that can be lifted', () => {
+    const commands = [
+      ...statementOf('DELETE', ['public.orders'], { hasWhere: false }).commands,
+      ...statementOf('DROP TABLE', ['public.x']).commands,
+    ]
+    const decision = decide(engineer, { ...statementOf('DELETE', []), commands })
+    assert.equal(decision.effect === 'deny' && decision.reason, 'not_permitted')
+  })
+})
+
+describe('deny by default', () => {
+  it('holds for every command where no policy permits it', async () => {
+    const decider = createDecider(await policySetOf('permit (principal, action == Action::"connect", resource);'))
+    for (const command of [...commandGroups.keys(), 'NO SUCH COMMAND']) {
+      const decision = decider.decideStatement(statementRequest(statementOf(command, ['public.t'])))
+      assert.equal(decision.effect === 'deny' && decision.reason, 'not_permitted', command)
+    }
+  })
+
+  it('decides a command that no group knows as OPAQUE', async () => {
+    const decider = createDecider(await policySetOf('permit (principal, action in Action::"read", resource);'))
+    const decision = decider.decideStatement(statementRequest(statementOf('INVENTED', [])))
+    assert.equal(decision.effect === 'deny' && decision.command, 'OPAQUE')
+  })
+
+  it('also asks for OPAQUE where a part of the statement is not understood, or nothing is', async () => {
+    const decider = createDecider(await policySetOf('permit (principal, action in Action::"read", resource);'))
+    const partly = { ...statementOf('SELECT', ['public.t']), opaque: 'calls a function that is not known' }
+    for (const statement of [partly, { ...partly, opaque: null, commands: [] }]) {
+      const decision = decider.decideStatement(statementRequest(statement))
+      assert.equal(decision.effect === 'deny' && decision.command, 'OPAQUE')
+    }
+  })
+})
+
+describe('a policy that errors', () => {
+  const policies = (effect: string) => `
+    permit (principal, action, resource);
+    @id("broken") @advice("Mend it.")
+    ${effect} (principal, action == Action::"SELECT", resource)
+    when { context.statement.count * 9223372036854775807 > 5 };`
+
+  for (const effect of ['forbid', 'permit']) {
+    it(`refuses as a ${effect} and is named`, async () => {
+      const decider = createDecider(await policySetOf(policies(effect)))
+      const decision = decider.decideStatement(statementRequest(statementOf('SELECT', []), { statementCount: 2 }))
+      assert.equal(decision.effect === 'deny' && decision.reason, 'policy_error')
+      assert.deepEqual(decision.policies, [{ id: 'broken', advice: 'Mend it.' }])
+      const fine = decider.decideStatement(statementRequest(statementOf('INSERT', [])))
+      assert.equal(fine.effect, 'allow')
+    })
+  }
+
+  it('is joined by a request that Cedar cannot read', async () => {
+    const decider = createDecider(
+      await policySetOf('permit (principal, action, resource) unless { context.session.clientAddress.isLoopback() };'),
+    )
+    const session = { clientAddress: 'not an address', applicationName: '', isTls: true }
+    const decision = decider.decideStatement(statementRequest(statementOf('SELECT', []), { session }))
+    assert.equal(decision.effect === 'deny' && decision.reason, 'policy_error')
+  })
+})
+
+describe('replacing the set', () => {
+  it('takes effect at the next decision, forgets what was decided before and raises the version', async () => {
+    const decider = createDecider(await policySetOf('permit (principal, action, resource);'))
+    const request = statementRequest(statementOf('SELECT', ['public.t']))
+    assert.equal(decider.decideStatement(request).effect, 'allow')
+    assert.equal(decider.version, 1)
+    decider.replace(await policySetOf('@id("no") forbid (principal, action, resource);'))
+    assert.equal(decider.decideStatement(request).effect, 'deny')
+    assert.equal(decider.version, 2)
+  })
+
+  it('of one decider leaves another alone', async () => {
+    const [one, other] = [createDecider(await policySetOf(design)), createDecider(await policySetOf(design))]
+    one.replace(await policySetOf('@id("no") forbid (principal, action, resource);'))
+    const request = statementRequest(statementOf('SELECT', ['public.t']), { principal: engineer })
+    assert.equal(other.decideStatement(request).effect, 'allow')
+  })
+
+  it('says whether time matters', async () => {
+    assert.equal(createDecider(await policySetOf(design)).usesTime, false)
+    const timed = 'permit (principal, action, resource) when { context.session.hour < 18 };'
+    assert.equal(createDecider(await policySetOf(timed)).usesTime, true)
+  })
+})
+
+describe('the policy folder', () => {
+  it('is read in the order of names, and its hash changes with any text', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'postern-policy-'))
+    await writeFile(join(directory, 'b.cedar'), 'permit (principal, action, resource);')
+    await writeFile(join(directory, 'a.cedar'), '// first\npermit (principal, action, resource);')
+    await writeFile(join(directory, 'notes.txt'), 'not a policy')
+    const set = await policySetOf(null, directory)
+    assert.deepEqual(
+      set.policies.map(({ id }) => id),
+      ['a.cedar:2', 'b.cedar:1'],
+    )
+    await writeFile(join(directory, 'b.cedar'), 'permit (principal, action, resource); ')
+    assert.notEqual((await policySetOf(null, directory)).hash, set.hash)
+  })
+})

@@ -1,0 +1,153 @@
+import { isIP } from 'node:net'
+import type { CedarValueJson, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
+import { commandGroups } from '../core/commands.ts'
+import type { DatabaseResource, SessionFacts } from '../core/decision.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Command, RelationName, StatementAnalysis } from '../core/statement.ts'
+import { parseId, quoteName, relationId, schemaId, unmentioned } from './names.ts'
+import { usesFact } from './vocabulary.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+/*
+ * What Cedar is asked holds only what some policy could look at. A relation that no policy names becomes `?` in its
+ * schema or database, a group that no policy names is left out, a fact that no policy reads has a fixed value. Requests
+ * that no policy can tell apart are then one question with one answer, whoever sends them and however the tables are
+ * called, and the answer can be kept. It holds because resources have no attributes (see `schema.ts`) and Cedar has no
+ * way to take an id apart. `questions.test.ts` compares it with the unreduced request.
+ */
+
+/** A thing a command is applied to, with its ancestors. */
+export interface Resource {
+  readonly uid: TypeAndId
+  /** What a person is told the command was applied to. */
+  readonly shown: string
+  readonly entities: readonly EntityJson[]
+  /** True where PostgreSQL may mean this relation but most probably does not: only a forbid counts. */
+  readonly isForbidOnly: boolean
+}
+
+/** The principal as an entity, with its groups. */
+export function principalEntity(principal: Principal, vocabulary: Vocabulary): EntityJson {
+  const type = { human: 'Human', service: 'Service', agent: 'Agent' }[principal.kind]
+  const mentioned = vocabulary.entities.get(type)
+  const isNamed = mentioned?.has(principal.name) === true || mentioned?.has(unmentioned) === true
+  const { name, issuer, subject, groups } = principal
+  const mentionedGroups = groups.filter((group) => vocabulary.entities.get('Group')?.has(group))
+  return {
+    uid: { type, id: vocabulary.usesPrincipalAttributes || isNamed ? name : unmentioned },
+    attrs: vocabulary.usesPrincipalAttributes ? { name, issuer, subject, groups: [...groups] } : {},
+    parents: [...new Set(mentionedGroups)].sort().map((id) => ({ type: 'Group', id })),
+  }
+}
+
+/** The database as an entity; its labels are Cedar tags. */
+export function databaseResource(database: DatabaseResource): Resource {
+  const uid = { type: 'Database', id: database.name }
+  return { uid, shown: database.name, entities: [entity(uid, [], database)], isForbidOnly: false }
+}
+
+/** Every relation that `relation` may mean, each of which has to be allowed. */
+export function relationResources(
+  relation: RelationName,
+  place: { database: DatabaseResource; searchPath: readonly string[] | null; vocabulary: Vocabulary },
+): readonly Resource[] {
+  const { database, searchPath, vocabulary } = place
+  const resource = (schema: string | null, options = { isForbidOnly: false }) =>
+    oneRelation({ schema, name: relation.name }, { database, vocabulary, ...options })
+  if (relation.schema !== null) return [resource(relation.schema)]
+  const mentioned = vocabulary.schemas.get(database.name) ?? new Set<string>()
+  if (searchPath === null) return [resource(null), ...Array.from(mentioned, (schema) => resource(schema))]
+  // PostgreSQL looks into the temporary schema and pg_catalog first, on the path or not. No relation of pg_catalog lacks
+  // the prefix unless a superuser put it there, so that asking for a permit on `pg_catalog.orders` would only refuse.
+  const found = searchPath.length === 0 ? [resource(null)] : searchPath.map((schema) => resource(schema))
+  for (const schema of ['pg_catalog', 'pg_temp']) {
+    const isLikely = schema === 'pg_catalog' && relation.name.startsWith('pg_')
+    if (searchPath.includes(schema) || !(isLikely || mentioned.has(schema))) continue
+    found.push(isLikely ? resource(schema) : resource(schema, { isForbidOnly: true }))
+  }
+  return found
+}
+
+/** The session's facts as `context.session`. */
+export function sessionContext(
+  vocabulary: Vocabulary,
+  from: { principal: Principal; session: SessionFacts; nowMs: number },
+): Record<string, CedarValueJson> {
+  const { principal, session } = from
+  const fact = <Value>(name: string, value: Value, neutral: Value) =>
+    usesFact(vocabulary, `session.${name}`) ? value : neutral
+  const now = new Date(from.nowMs)
+  const actors = principal.actors.map(({ issuer, subject }) => ({ issuer, subject }))
+  return {
+    clientAddress: { __extn: { fn: 'ip', arg: fact('clientAddress', plainAddress(session.clientAddress), '0.0.0.0') } },
+    applicationName: fact('applicationName', session.applicationName, ''),
+    tls: fact('tls', session.isTls, true),
+    authenticationMethods: fact('authenticationMethods', [...principal.authenticationMethods], []),
+    actors: fact('actors', actors, []),
+    time: { __extn: { fn: 'datetime', arg: fact('time', now, new Date(0)).toISOString() } },
+    hour: fact('hour', now.getUTCHours(), 0),
+    weekday: fact('weekday', now.getUTCDay() === 0 ? 7 : now.getUTCDay(), 1),
+  }
+}
+
+/** The facts of one command of a statement as `context.statement`. */
+export function statementContext(
+  vocabulary: Vocabulary,
+  from: { statement: StatementAnalysis; command: Command; statementCount: number },
+): Record<string, CedarValueJson> {
+  const { statement, command, statementCount } = from
+  const fact = <Value>(name: string, value: Value, neutral: Value) =>
+    usesFact(vocabulary, `statement.${name}`) ? value : neutral
+  return {
+    kind: fact('kind', statement.kind, ''),
+    hasWhere: fact('hasWhere', command.hasWhere, true),
+    count: fact('count', statementCount, 1),
+    functions: usesFact(vocabulary, 'statement.functions') ? functionNames(statement) : [],
+    opaque: fact('opaque', statement.opaque !== null, false),
+  }
+}
+
+/** What has to be allowed: the statement's commands, and `OPAQUE` where part of it is not understood. */
+export function commandsOf(statement: StatementAnalysis): readonly Command[] {
+  const known = statement.commands.map((command) =>
+    commandGroups.has(command.name) ? command : { ...command, name: 'OPAQUE' },
+  )
+  const isOpaqueAsked = known.some(({ name }) => commandGroups.get(name) === 'opaque')
+  if ((statement.opaque === null && known.length > 0) || isOpaqueAsked) return known
+  return [...known, { name: 'OPAQUE', relations: [], hasWhere: true }]
+}
+
+function oneRelation(
+  relation: RelationName,
+  place: { database: DatabaseResource; vocabulary: Vocabulary; isForbidOnly: boolean },
+): Resource {
+  const { database, vocabulary, isForbidOnly } = place
+  const home = databaseResource(database)
+  const quoted = quoteName(database.name)
+  const shown = `${quoted}.${relation.schema === null ? unmentioned : quoteName(relation.schema)}.${quoteName(relation.name)}`
+  if (relation.schema === null || vocabulary.schemas.get(database.name)?.has(relation.schema) !== true) {
+    const uid = { type: 'Relation', id: `${quoted}.${unmentioned}.${unmentioned}` }
+    return { uid, shown, entities: [...home.entities, entity(uid, [home.uid], database)], isForbidOnly }
+  }
+  const schema = { type: 'Schema', id: schemaId(database.name, relation.schema) }
+  const exact = relationId(database.name, relation.schema, relation.name)
+  const isNamed = vocabulary.entities.get('Relation')?.has(exact) === true
+  const uid = { type: 'Relation', id: isNamed ? exact : `${schema.id}.${unmentioned}` }
+  const entities = [...home.entities, entity(schema, [home.uid], database), entity(uid, [schema], database)]
+  return { uid, shown, entities, isForbidOnly }
+}
+
+function entity(uid: TypeAndId, parents: readonly TypeAndId[], database: DatabaseResource): EntityJson {
+  return { uid, attrs: {}, parents: [...parents], tags: Object.fromEntries(database.labels) }
+}
+
+/** Names as written and, so that a schema in front hides nothing, also without it. */
+function functionNames(statement: StatementAnalysis): string[] {
+  return [...new Set(statement.functions.flatMap((name) => [name, parseId(name)?.at(-1) ?? name]))].sort()
+}
+
+/** The address as Cedar reads it: no zone, and an IPv4 client of an IPv6 socket by its IPv4 address. */
+function plainAddress(address: string): string {
+  const plain = address.replace(/%.*$/u, '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/iu, '')
+  return isIP(plain) === 0 ? address : plain
+}

@@ -1,0 +1,75 @@
+import type { SchemaJson, TypeOfAttribute } from '@cedar-policy/cedar-wasm/nodejs'
+import { actionGroups, commandGroups } from '../core/commands.ts'
+
+const principalTypes = ['Human', 'Service', 'Agent']
+
+type Attributes = Record<string, TypeOfAttribute<string>>
+
+const text = { type: 'String' } as const
+const whole = { type: 'Long' } as const
+const truth = { type: 'Boolean' } as const
+const texts = { type: 'Set', element: text } as const
+const record = (attributes: Attributes) => ({ type: 'Record', attributes }) as const
+
+const principal = {
+  memberOfTypes: ['Group', 'AccessRole'],
+  shape: record({ name: text, issuer: text, subject: text, groups: texts }),
+}
+
+/** What policies may ask of the session, as `context.session`. */
+const session = record({
+  clientAddress: { type: 'Extension', name: 'ipaddr' },
+  applicationName: text,
+  tls: truth,
+  authenticationMethods: texts,
+  actors: { type: 'Set', element: record({ issuer: text, subject: text }) },
+  time: { type: 'Extension', name: 'datetime' },
+  hour: whole,
+  weekday: whole,
+})
+
+/** What policies may ask of the statement, as `context.statement`. */
+const statement = record({ kind: text, hasWhere: truth, count: whole, functions: texts, opaque: truth })
+
+/**
+ * The Cedar schema that every policy is validated against: DESIGN's vocabulary, with one action per SQL command. The
+ * resources have no attributes on purpose: two relations that no policy names are then the same to every policy, and
+ * one answer serves both (see `classes.ts`).
+ */
+export function policySchema(): SchemaJson<string> {
+  const labels = { tags: text }
+  return {
+    '': {
+      entityTypes: {
+        Group: {},
+        AccessRole: {},
+        Human: principal,
+        Service: principal,
+        Agent: principal,
+        Tag: {},
+        Database: labels,
+        Schema: { memberOfTypes: ['Database'], ...labels },
+        Relation: { memberOfTypes: ['Schema', 'Database'], ...labels },
+        Column: { memberOfTypes: ['Relation', 'Tag'], ...labels },
+      },
+      actions: {
+        ...Object.fromEntries(actionGroups.map((group) => [group, {}])),
+        connect: { appliesTo: { principalTypes, resourceTypes: ['Database'], context: record({ session }) } },
+        unmask: { appliesTo: { principalTypes, resourceTypes: ['Column'], context: record({ session }) } },
+        ...Object.fromEntries(
+          Array.from(commandGroups, ([command, group]) => [
+            command,
+            {
+              memberOf: [{ id: group }],
+              appliesTo: {
+                principalTypes,
+                resourceTypes: ['Database', 'Relation'],
+                context: record({ statement, session }),
+              },
+            },
+          ]),
+        ),
+      },
+    },
+  }
+}

@@ -1,0 +1,78 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ConnectRequest, StatementRequest } from '../core/decision.ts'
+import type { Principal } from '../core/principal.ts'
+import type { StatementAnalysis } from '../core/statement.ts'
+import { loadPolicySet } from './load.ts'
+import type { PolicySet } from './load.ts'
+
+/** For tests: the set of one file `p.cedar` with `text`, or of `directory` where it is given. */
+export async function policySetOf(text: string | null, directory?: string): Promise<PolicySet> {
+  if (directory !== undefined) return loadPolicySet(directory)
+  const folder = await mkdtemp(join(tmpdir(), 'postern-policy-'))
+  try {
+    await writeFile(join(folder, 'p.cedar'), text ?? '')
+    return await loadPolicySet(folder)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** For tests: a principal with believable facts. */
+export function principalNamed(name: string, facts: Partial<Principal> = {}): Principal {
+  return {
+    issuer: 'https://idp.example.com',
+    subject: `sub-${name}`,
+    name,
+    kind: 'human',
+    groups: [],
+    actors: [],
+    authenticationMethods: ['pwd'],
+    tokenId: undefined,
+    expiresAtMs: 4_102_444_800_000,
+    ...facts,
+  }
+}
+
+/** For tests: a statement of one command on relations written as `schema.name` or `name`. */
+export function statementOf(
+  command: string,
+  relations: readonly string[],
+  facts: { hasWhere?: boolean; opaque?: string | null; functions?: readonly string[] } = {},
+): StatementAnalysis {
+  const { hasWhere = true, opaque = null, functions = [] } = facts
+  const named = relations.map((relation) => {
+    const [name = '', schema = null] = relation.split('.').reverse()
+    return { schema, name }
+  })
+  return {
+    sql: command,
+    kind: command,
+    commands: [{ name: command, relations: named, hasWhere }],
+    opaque,
+    functions,
+    names: { prepares: null, executes: null, declares: null, fetches: null },
+    copy: null,
+    mayChangeSettings: false,
+  }
+}
+
+/** For tests: a question about a session on the database `shop`. */
+export function connectRequest(facts: Partial<ConnectRequest> = {}): ConnectRequest {
+  return {
+    principal: principalNamed('alice', { groups: ['engineering'] }),
+    database: { name: 'shop', labels: new Map([['env', 'production']]) },
+    session: { clientAddress: '10.1.2.3', applicationName: 'psql', isTls: true },
+    nowMs: Date.UTC(2026, 10, 23, 12),
+    ...facts,
+  }
+}
+
+/** For tests: a question about a statement on the database `shop`, with the search path `public`. */
+export function statementRequest(
+  statement: StatementAnalysis,
+  facts: Partial<StatementRequest> = {},
+): StatementRequest {
+  return { ...connectRequest(), statement, statementCount: 1, searchPath: ['public'], ...facts }
+}
