@@ -9,8 +9,8 @@ const numericSpecial: ReadonlyMap<number, string> = new Map([
 const numericScaleMax = 0x3fff
 
 /**
- * A binary float4 in the fewest digits that read back as the same value. Where two texts do, half-way between two floats
- * or at a power of two, the last digit may be another than PostgreSQL's.
+ * A binary float4 in the fewest digits that read back as the same value, give or take one: half-way between two floats
+ * and at powers of two PostgreSQL may choose another last digit.
  */
 export function readFloat4(reader: Reader): string {
   const value = reader.float32()
@@ -20,7 +20,7 @@ export function readFloat4(reader: Reader): string {
   return floatText(value.toExponential(decimals), 6)
 }
 
-/** A binary float8 in the fewest digits that read back as the same value; see `readFloat4` for the last digit. */
+/** A binary float8 in the fewest digits that read back as the same value; `readFloat4` says where that may differ. */
 export function readFloat8(reader: Reader): string {
   const value = reader.float64()
   return !Number.isFinite(value) || value === 0 ? specialFloat(value) : floatText(value.toExponential(), 15)
