@@ -65,6 +65,10 @@ export const limits = {
   journalBacklogBytesMax: 64 * 1024 * 1024,
   /** A journal segment is sealed at this size. */
   journalSegmentBytes: 64 * 1024 * 1024,
+  /** How long a refused log-in may take to read why. */
+  refusalPatienceMs: 2_000,
+  /** How long a closing connection may take to accept its last bytes. */
+  closePatienceMs: 30_000,
   /** Connecting to PostgreSQL and logging in there. */
   backendConnectDeadlineMs: 15_000,
   /** One message of the backend before it is ready for queries. */
