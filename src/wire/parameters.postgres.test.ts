@@ -218,7 +218,7 @@ void test('every binary value reads as PostgreSQL writes it, alone and in an arr
 })
 
 void test('a random float reads as a text that PostgreSQL takes for the same value, with at most a digit more', async () => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
+  const seed = Date.now() % 1_000_000
   let state = seed
   const random = () => (state = (state * 48_271 + 1) % 2_147_483_647) / 2_147_483_647
   for (const [type, exponents] of [
@@ -238,7 +238,7 @@ void test('a random float reads as a text that PostgreSQL takes for the same val
       `select a, b from (values ${pairs}) x (a, b) where a::${type} <> b or length(a) > length(b::text) + 1`,
       0,
     )
-    assert.deepEqual(wrong.map(String), [], `SEED=${seed}`)
+    assert.deepEqual(wrong.map(String), [], `seed ${seed}`)
   }
 })
 
