@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { connect, createServer } from 'node:tls'
 import { createCertificateAuthority, issueCertificate } from './certificate.ts'
 
-test('a server certificate names its DNS names and addresses and is signed by its authority', async () => {
+void test('a server certificate names its DNS names and addresses and is signed by its authority', async () => {
   const authority = await createCertificateAuthority()
   const issued = await issueCertificate(authority, { hosts: ['db.example.test', '127.0.0.1', '::1'] })
   const certificate = new X509Certificate(issued.certificate)
@@ -18,7 +18,7 @@ test('a server certificate names its DNS names and addresses and is signed by it
   assert.equal(certificate.verify(new X509Certificate(authority.certificate).publicKey), true)
 })
 
-test('a client certificate is for clients only', async () => {
+void test('a client certificate is for clients only', async () => {
   const authority = await createCertificateAuthority()
   const issued = await issueCertificate(authority, { commonName: 'ci' })
   const certificate = new X509Certificate(issued.certificate)
@@ -26,7 +26,7 @@ test('a client certificate is for clients only', async () => {
   assert.deepEqual(certificate.keyUsage, ['1.3.6.1.5.5.7.3.2'])
 })
 
-test('a TLS client that trusts the authority accepts the server', async () => {
+void test('a TLS client that trusts the authority accepts the server', async () => {
   const authority = await createCertificateAuthority()
   const { certificate: cert, key } = await issueCertificate(authority, { hosts: ['127.0.0.1'] })
   const server = createServer({ cert, key }, (socket) => socket.end())

@@ -69,6 +69,8 @@ export interface SandboxIssuer {
   issueToken(request: TokenRequest): Promise<string>
   /** Completes a device log-in as a person would in the browser. Fails for an unknown or used code. */
   approveDevice(userCode: string, identity: string): Promise<void>
+  /** Withdraws the refresh tokens of every device log-in so far. */
+  withdrawRefreshTokens(): Promise<void>
   /** The secret of a service's or agent's own client (its client id is the identity's name). */
   clientSecretOf(identity: string): string
   /** New signing keys at once; the old ones leave the JWKS. */
@@ -112,6 +114,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<SandboxI
     handler = (request, response) => void callback(request, response)
   }
   await rotateKeys()
+  const grantIds: string[] = []
 
   return {
     url,
@@ -141,7 +144,11 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<SandboxI
         .sign(await importJWK(key, algorithm))
     },
     async approveDevice(userCode, identity) {
-      await approve(provider, userCode.toUpperCase().replaceAll(/[^A-Z]/g, ''), identityNamed(identity))
+      const grantId = await approve(provider, userCode.toUpperCase().replaceAll(/[^A-Z]/g, ''), identityNamed(identity))
+      grantIds.push(grantId)
+    },
+    async withdrawRefreshTokens() {
+      for (const grantId of grantIds) await provider.RefreshToken.revokeByGrantId(grantId)
     },
     clientSecretOf(identity) {
       const secret = secrets.get(identity)
@@ -253,7 +260,7 @@ function quietly<Result>(make: () => Result): Result {
 }
 
 /** What the provider's own pages do at the end of a device log-in, without the pages. */
-async function approve(provider: Provider, userCode: string, identity: SandboxIdentity): Promise<void> {
+async function approve(provider: Provider, userCode: string, identity: SandboxIdentity): Promise<string> {
   if (identity.kind !== 'human') throw new Error(`${identity.name} is no person: only people log in by device code`)
   const code = await provider.DeviceCode.findByUserCode(userCode)
   if (code === undefined || code.accountId !== undefined) throw new Error('that device code is unknown or already used')
@@ -269,6 +276,7 @@ async function approve(provider: Provider, userCode: string, identity: SandboxId
   code.resource = resource
   code.grantId = await grant.save()
   await code.save()
+  return code.grantId
 }
 
 function identityNamed(name: string): SandboxIdentity {

@@ -10,7 +10,7 @@ import { Client } from 'pg'
 import { createCertificateAuthority, issueCertificate } from './certificate.ts'
 import { startPostgres } from './postgres.ts'
 
-test('a started server is PostgreSQL 18, takes the superuser password over TCP and is gone after stop', async () => {
+void test('a started server is PostgreSQL 18, takes the superuser password over TCP and is gone after stop', async () => {
   const postgres = await startPostgres({ settings: { work_mem: '5MB' } })
   try {
     const [row] = await postgres.query('postgres', "SELECT 1; SELECT current_setting('work_mem') AS work_mem")
@@ -31,13 +31,13 @@ test('a started server is PostgreSQL 18, takes the superuser password over TCP a
   assert.equal(isAlive(postgres.processId), false)
 })
 
-test('several servers start at once, each on its own port', async () => {
+void test('several servers start at once, each on its own port', async () => {
   const started = await Promise.all([startPostgres(), startPostgres(), startPostgres()])
   assert.equal(new Set(started.map(({ port }) => port)).size, 3)
   await Promise.all(started.map(async (postgres) => postgres.stop()))
 })
 
-test('a kept directory is found again by the next start, also after a kill', async () => {
+void test('a kept directory is found again by the next start, also after a kill', async () => {
   const keepDirectory = await mkdtemp(join(tmpdir(), 'postern-keep-'))
   try {
     const first = await startPostgres({ keepDirectory })
@@ -54,7 +54,7 @@ test('a kept directory is found again by the next start, also after a kill', asy
   }
 })
 
-test('TLS and hba lines are as asked for', async () => {
+void test('TLS and hba lines are as asked for', async () => {
   const authority = await createCertificateAuthority()
   const tls = await issueCertificate(authority, { hosts: ['127.0.0.1'] })
   const postgres = await startPostgres({ tls, hba: ['hostssl all all all trust'] })
@@ -72,11 +72,11 @@ test('TLS and hba lines are as asked for', async () => {
   }
 })
 
-test('a server that cannot start says why', async () => {
+void test('a server that cannot start says why', async () => {
   await assert.rejects(startPostgres({ settings: { no_such_setting: '1' } }), /no_such_setting/)
 })
 
-test('the server dies with the process that started it, however that ends', async () => {
+void test('the server dies with the process that started it, however that ends', async () => {
   const script = `
     import { startPostgres } from ${JSON.stringify(import.meta.resolve('./postgres.ts'))}
     const { processId, directory } = await startPostgres()
