@@ -57,7 +57,7 @@ describe('issuers in the configuration', () => {
 
 describe('isLoopbackHost', () => {
   it('knows this machine from the rest of the world', () => {
-    for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '[::1]']) assert.ok(isLoopbackHost(host), host)
+    for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '[::1]', '::1']) assert.ok(isLoopbackHost(host), host)
     for (const host of ['127.0.0.1.example.com', 'localhost.example.com', '10.0.0.1', '[::2]', '']) {
       assert.ok(!isLoopbackHost(host), host)
     }

@@ -89,9 +89,9 @@ export function resolveIssuers(issuers: readonly IssuerConfig[]): readonly Resol
   return issuers.map((issuer) => resolveIssuer(issuer, prefixes))
 }
 
-/** Whether `host` (of a URL, brackets included for IPv6) can only be this machine. */
+/** Whether `host` can only be this machine; an IPv6 address may be in brackets, as in a URL. */
 export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 function resolveIssuer(issuer: IssuerConfig, prefixes: readonly string[]): ResolvedIssuer {
