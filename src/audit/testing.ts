@@ -1,0 +1,81 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { PosternError } from '../core/errors.ts'
+import { newGatewayId } from '../core/ids.ts'
+import type { Entry } from './entry.ts'
+import { openJournal, type Journal, type JournalOptions } from './journal.ts'
+import { listSegments } from './segments.ts'
+import { verifyJournal, type VerifyReport } from './verify.ts'
+
+/** The key that journals of tests are signed with. */
+export const signingKey = generateKeyPairSync('ed25519').privateKey
+export const publicKey = createPublicKey(signingKey)
+
+/** Runs `use` with an empty directory, which is removed afterwards. */
+export async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), 'postern-journal-'))
+  try {
+    await use(join(root, 'journal'))
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+export function openForTest(directory: string, options: Partial<JournalOptions> = {}): Promise<Journal> {
+  return openJournal({ directory, durability: 'process', signingKey, gatewayId: newGatewayId(), ...options })
+}
+
+/** Commits and gives what the commit was told. */
+export function recorded(journal: Journal): Promise<PosternError | null> {
+  return new Promise((resolve) => journal.commit(resolve))
+}
+
+/** Appends an intent and its outcome as a gateway would. */
+export function appendStatement(journal: Journal, sql: string): number {
+  const intent = journal.append(
+    'intent',
+    `"kind":"SELECT","sql":${JSON.stringify(sql)}`,
+    Buffer.from('"session":"s_1"'),
+  )
+  journal.append('outcome', `"intent":${intent},"outcome":"completed","tag":"SELECT 1","rows":1`)
+  return intent
+}
+
+/** Writes a journal of `statements` statements and closes it. */
+export async function writeJournal(
+  directory: string,
+  statements: number,
+  options: Partial<JournalOptions> = {},
+): Promise<void> {
+  const journal = await openForTest(directory, options)
+  for (let index = 0; index < statements; index += 1) {
+    appendStatement(journal, `SELECT ${index}`)
+    if (index % 5 === 0) await recorded(journal)
+  }
+  await journal.close()
+}
+
+/** All entries of all segments, in order. */
+export function entriesIn(directory: string): Entry[] {
+  return linesIn(directory).map((line) => JSON.parse(line) as Entry)
+}
+
+export function linesIn(directory: string): string[] {
+  if (!existsSync(directory)) return []
+  return listSegments(directory).flatMap(({ path }) => readFileSync(path, 'utf8').split('\n').slice(0, -1))
+}
+
+export function verify(directory: string): VerifyReport {
+  return verifyJournal(directory, { publicKeys: [publicKey] })
+}
+
+/** Waits until `holds`, looking every few milliseconds; fails after ten seconds. */
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  const endMs = Date.now() + 10_000
+  while (!holds()) {
+    if (Date.now() > endMs) throw new Error(`waited too long: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
