@@ -65,6 +65,8 @@ export const limits = {
   journalBacklogBytesMax: 64 * 1024 * 1024,
   /** A journal segment is sealed at this size. */
   journalSegmentBytes: 64 * 1024 * 1024,
+  /** How long sessions may go on when the gateway stops, before their statements are cancelled. */
+  drainDeadlineMs: 30_000,
   /** How long a refused log-in may take to read why. */
   refusalPatienceMs: 2_000,
   /** How long a closing connection may take to accept its last bytes. */

@@ -1,0 +1,299 @@
+import { PosternError } from '../core/errors.ts'
+import {
+  backend,
+  decodeCommandComplete,
+  decodeErrorResponse,
+  decodeParameterDescription,
+  decodeParameterStatus,
+  decodeReadyForQuery,
+  encodeErrorResponse,
+  rowsOfTag,
+} from '../wire/backend.ts'
+import type { Exchange } from './exchange.ts'
+import type { Execution, Operation, QueryOperation } from './operations.ts'
+import type { Records } from './services.ts'
+
+/** How an execution ended, for its outcome entry. */
+type Ending =
+  | { readonly outcome: 'completed'; readonly tag: string }
+  | { readonly outcome: 'suspended' }
+  | { readonly outcome: 'skipped' | 'abandoned' }
+  | { readonly outcome: 'failed' | 'refused'; readonly sqlstate: string }
+
+/** Tells the session what it has to act upon. */
+export interface BackendNews {
+  /** The members that the session's entries carry have changed. */
+  sessionChanged(): void
+  /** PostgreSQL said FATAL: it is about to close the connection. */
+  fatal(sqlstate: string): void
+}
+
+/**
+ * PostgreSQL's messages after log-in: to which of the pending operations each belongs, what that means for the
+ * session, and what goes on record. An answer that fits no pending operation ends the session, because from there on
+ * nobody could say which statement a row belongs to.
+ */
+export class BackendMessages {
+  readonly #exchange: Exchange
+  readonly #journal: Records
+  readonly #members: () => Buffer
+  readonly #news: BackendNews
+  /** How many operations that may have changed settings were answered since ReadyForQuery. */
+  #unsettling = 0
+  /** The last execution of the current segment: an error at Sync (a failed commit) is its error. */
+  #lastExecution: Execution | null = null
+
+  constructor(exchange: Exchange, journal: Records, members: () => Buffer, news: BackendNews) {
+    this.#exchange = exchange
+    this.#journal = journal
+    this.#members = members
+    this.#news = news
+  }
+
+  /** The execution that rows arriving now belong to; null where there should not be any. */
+  get current(): Execution | null {
+    const operation = this.#exchange.pending.oldest
+    if (operation?.kind === 'execute') return operation.execution
+    if (operation?.kind === 'query') return operation.executions[operation.finished] ?? null
+    return null
+  }
+
+  /** Takes in one whole message that is not a row; returns what the client gets instead, or null for the message itself. */
+  take(type: number, body: Buffer): Buffer | null {
+    const exchange = this.#exchange
+    switch (type) {
+      case backend.ParseComplete:
+        exchange.names.define({ prepared: this.#answered('parse').prepared })
+        return null
+      case backend.BindComplete:
+        exchange.names.define({ portal: this.#answered('bind').portal })
+        return null
+      case backend.CloseComplete: {
+        const { target, name } = this.#answered('close')
+        exchange.names.close(target, name)
+        return null
+      }
+      case backend.ParameterDescription:
+        this.#noteParameterTypes(body)
+        return null
+      case backend.NoData:
+        this.#answered('describe')
+        return null
+      case backend.RowDescription:
+        if (exchange.pending.oldest?.kind === 'describe') exchange.pending.shift()
+        else this.#expectRunning('RowDescription')
+        return null
+      case backend.CommandComplete:
+        this.#finish({ outcome: 'completed', tag: decodeCommandComplete(body).tag })
+        return null
+      case backend.EmptyQueryResponse:
+        this.#finish({ outcome: 'completed', tag: '' })
+        return null
+      case backend.PortalSuspended:
+        this.#finish({ outcome: 'suspended' })
+        return null
+      case backend.CopyInResponse:
+        this.#expectRunning('CopyInResponse')
+        exchange.copy = 'receiving'
+        return null
+      case backend.CopyOutResponse:
+        this.#expectRunning('CopyOutResponse')
+        return null
+      case backend.CopyDone:
+        this.#expectRunning('CopyDone')
+        return null
+      case backend.ErrorResponse:
+        return this.#takeError(body)
+      case backend.ReadyForQuery:
+        this.#takeReady(body)
+        return null
+      case backend.ParameterStatus:
+        this.#takeParameterStatus(body)
+        return null
+      case backend.NoticeResponse:
+      case backend.NotificationResponse:
+        return null
+      default:
+        throw outOfOrder(`message type ${String(type)}`)
+    }
+  }
+
+  /** The connection is gone: closes every execution whose end nobody will hear of. */
+  abandon(): void {
+    for (;;) {
+      const operation = this.#exchange.pending.shift()
+      if (operation === undefined) return
+      for (const execution of openExecutions(operation)) this.#recordOutcome(execution, { outcome: 'abandoned' })
+    }
+  }
+
+  #answered<K extends Operation['kind']>(kind: K): Extract<Operation, { kind: K }> {
+    const operation = this.#exchange.pending.shift()
+    if (operation?.kind !== kind) throw outOfOrder(`an answer to ${kind}`)
+    return operation as Extract<Operation, { kind: K }>
+  }
+
+  #expectRunning(message: string): void {
+    const kind = this.#exchange.pending.oldest?.kind
+    if (kind !== 'query' && kind !== 'execute') throw outOfOrder(message)
+  }
+
+  #noteParameterTypes(body: Buffer): void {
+    const operation = this.#exchange.pending.oldest
+    if (operation?.kind !== 'describe') throw outOfOrder('ParameterDescription')
+    if (operation.prepared !== null) operation.prepared.parameterTypes = decodeParameterDescription(body)
+  }
+
+  /** A statement has run to its end, or to its row limit. */
+  #finish(ending: Extract<Ending, { outcome: 'completed' | 'suspended' }>): void {
+    const operation = this.#exchange.pending.oldest
+    if (operation?.kind === 'query') this.#finishInQuery(operation, ending)
+    else if (operation?.kind === 'execute') this.#finishExecute(ending)
+    else throw outOfOrder('the end of a statement')
+  }
+
+  #finishExecute(ending: Extract<Ending, { outcome: 'completed' | 'suspended' }>): void {
+    const operation = this.#answered('execute')
+    const { execution } = operation
+    if (execution === null) throw outOfOrder('the end of a statement that was refused')
+    this.#noteAnswered(operation)
+    this.#exchange.copy = 'none'
+    this.#lastExecution = execution
+    if (ending.outcome === 'completed') this.#exchange.names.complete(execution.statement, ending.tag)
+    this.#recordOutcome(execution, ending)
+  }
+
+  /** Each statement of a Query ends with one CommandComplete; an empty one with EmptyQueryResponse. */
+  #finishInQuery(operation: QueryOperation, ending: Extract<Ending, { outcome: 'completed' | 'suspended' }>): void {
+    const execution = operation.executions[operation.finished]
+    if (execution === undefined) {
+      if (operation.executions.length > 0 || operation.refusal !== null) throw outOfOrder('the end of a statement')
+      return
+    }
+    // How many statements an unparsed text holds is known when PostgreSQL is ready again.
+    if (isUnparsed(execution)) return
+    operation.finished += 1
+    if (ending.outcome === 'completed') this.#exchange.names.complete(execution.statement, ending.tag)
+    this.#recordOutcome(execution, ending)
+  }
+
+  #takeError(body: Buffer): Buffer | null {
+    const fields = decodeErrorResponse(body)
+    const sqlstate = fields.get('C') ?? 'XX000'
+    const severity = fields.get('V') ?? fields.get('S') ?? 'ERROR'
+    const operation = this.#exchange.pending.oldest
+    const refusal = operation !== undefined && 'refusal' in operation ? operation.refusal : null
+    const isOurs = refusal !== null && (fields.get('M') ?? '').includes(refusal.token)
+    const ending: Ending = isOurs
+      ? { outcome: 'refused', sqlstate: refusal.error.code }
+      : { outcome: 'failed', sqlstate }
+    if (operation !== undefined) this.#failOldest(operation, ending)
+    if (severity === 'FATAL' || severity === 'PANIC') this.#news.fatal(sqlstate)
+    return isOurs ? encodeErrorResponse({ severity: 'ERROR', ...refusal.error }) : null
+  }
+
+  /** An error belongs to the oldest operation; what follows it up to Sync is skipped by PostgreSQL. */
+  #failOldest(operation: Operation, ending: Ending): void {
+    if (operation.kind === 'sync') {
+      // The implicit transaction of the segment could not be committed, or PostgreSQL is ending the connection.
+      if (this.#lastExecution !== null) this.#recordOutcome(this.#lastExecution, ending)
+      return
+    }
+    if (operation.kind === 'query') {
+      for (const [index, execution] of openExecutions(operation).entries()) {
+        this.#recordOutcome(execution, index === 0 ? ending : { outcome: 'skipped' })
+      }
+      operation.finished = operation.executions.length
+      if (this.#exchange.copy !== 'none') this.#exchange.copy = 'ended'
+      return
+    }
+    this.#exchange.pending.shift()
+    this.#noteAnswered(operation)
+    if (operation.kind === 'execute' && operation.execution !== null) this.#recordOutcome(operation.execution, ending)
+    this.#exchange.copy = 'none'
+    this.#skipToSync()
+  }
+
+  #skipToSync(): void {
+    const { pending } = this.#exchange
+    for (;;) {
+      const skipped = pending.oldest
+      if (skipped === undefined) {
+        this.#exchange.isDiscarding = true
+        return
+      }
+      if (skipped.kind === 'sync') return
+      pending.shift()
+      this.#noteAnswered(skipped)
+      for (const execution of openExecutions(skipped)) this.#recordOutcome(execution, { outcome: 'skipped' })
+    }
+  }
+
+  #takeReady(body: Buffer): void {
+    const { status } = decodeReadyForQuery(body)
+    const exchange = this.#exchange
+    const operation = exchange.pending.shift()
+    if (operation?.kind === 'query') {
+      const [execution, ...others] = openExecutions(operation)
+      if (execution !== undefined && (!isUnparsed(execution) || others.length > 0)) throw outOfOrder('ReadyForQuery')
+      if (execution !== undefined) this.#recordOutcome(execution, { outcome: 'completed', tag: '' })
+      this.#noteAnswered(operation)
+      exchange.copy = 'none'
+    } else if (operation?.kind !== 'sync') {
+      throw outOfOrder('ReadyForQuery')
+    }
+    exchange.transactionStatus = status
+    exchange.settings.settle(this.#unsettling)
+    this.#unsettling = 0
+    this.#lastExecution = null
+    if (status === 'I') exchange.names.endTransaction()
+  }
+
+  #takeParameterStatus(body: Buffer): void {
+    const { name, value } = decodeParameterStatus(body)
+    if (this.#exchange.settings.report(name, value)) this.#news.sessionChanged()
+  }
+
+  #noteAnswered(operation: Operation): void {
+    if (operation.kind === 'query') {
+      for (const { statement } of operation.executions) if (statement.mayChangeSettings) this.#unsettling += 1
+    } else if (operation.kind === 'execute' && operation.execution?.statement.mayChangeSettings === true) {
+      this.#unsettling += 1
+    }
+  }
+
+  #recordOutcome(execution: Execution, ending: Ending): void {
+    const durationUs = Math.round((performance.now() - execution.startedAtMs) * 1_000)
+    let rows = execution.rows
+    let how = ''
+    if (ending.outcome === 'completed') {
+      how = `,"tag":${JSON.stringify(ending.tag)}`
+      if (rows === 0) rows = rowsOfTag(ending.tag) ?? 0
+    } else if ('sqlstate' in ending) {
+      how = `,"sqlstate":${JSON.stringify(ending.sqlstate)}`
+    }
+    this.#journal.append(
+      'outcome',
+      `"intent":${String(execution.intent)},"outcome":"${ending.outcome}"${how},"rows":${String(rows)},` +
+        `"bytes":${String(execution.bytes)},"durationUs":${String(durationUs)}`,
+      this.#members(),
+    )
+  }
+}
+
+/** The executions of an operation whose end has not been told yet. */
+function openExecutions(operation: Operation): readonly Execution[] {
+  if (operation.kind === 'query') return operation.executions.slice(operation.finished)
+  return operation.kind === 'execute' && operation.execution !== null ? [operation.execution] : []
+}
+
+/** A text that was let through without being understood: nobody knows how many statements it holds. */
+function isUnparsed(execution: Execution): boolean {
+  return execution.statement.kind === 'OPAQUE'
+}
+
+function outOfOrder(what: string): PosternError {
+  return new PosternError('protocol_violation', `PostgreSQL sent ${what} where nothing of the kind was asked for`, {
+    hint: 'The session was ended because its answers could no longer be told apart. Connect again.',
+  })
+}

@@ -1,0 +1,112 @@
+import { PosternError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import { backend } from '../wire/backend.ts'
+import type { BackendMessages } from './backend-messages.ts'
+
+const headerBytes = 5
+
+/** Where the backend's half of a session delivers to. */
+export interface BackendStreamOutlet {
+  /** Bytes for the client, in order. */
+  deliver(bytes: Buffer): void
+}
+
+/**
+ * PostgreSQL's bytes on their way to the client. Rows and COPY data are counted and pass as they come, in pieces if
+ * they are large; every other message is held until it is whole, because something depends on it. Whole chunks leave
+ * as one slice unless a message in them is replaced.
+ */
+export class BackendStream {
+  readonly #messages: BackendMessages
+  readonly #outlet: BackendStreamOutlet
+  /** What is left of a row or of COPY data whose beginning was already delivered. */
+  #dataLeft = 0
+  #parts: Buffer[] = []
+  #partsBytes = 0
+  #neededBytes = 0
+
+  constructor(messages: BackendMessages, outlet: BackendStreamOutlet) {
+    this.#messages = messages
+    this.#outlet = outlet
+  }
+
+  /** Whether the client has received a part of a message: nothing may be put in between then. */
+  get isInsideMessage(): boolean {
+    return this.#dataLeft > 0
+  }
+
+  /** Takes in what arrived; throws a PosternError where the answer fits nothing that was asked. */
+  receive(chunk: Buffer): void {
+    let input = chunk
+    if (this.#partsBytes > 0) {
+      this.#parts.push(chunk)
+      this.#partsBytes += chunk.length
+      if (this.#partsBytes < this.#neededBytes) return
+      input = Buffer.concat(this.#parts)
+      this.#parts = []
+      this.#partsBytes = 0
+    }
+    const used = this.#takeAll(input)
+    if (used === input.length) return
+    this.#parts = [input.subarray(used)]
+    this.#partsBytes = input.length - used
+  }
+
+  #takeAll(input: Buffer): number {
+    let offset = Math.min(this.#dataLeft, input.length)
+    this.#dataLeft -= offset
+    let runStart = 0
+    this.#neededBytes = headerBytes
+    while (input.length - offset >= headerBytes) {
+      const type = input[offset]
+      if (type === undefined) break
+      const length = input.readUInt32BE(offset + 1)
+      if (length < 4) throw new PosternError('protocol_violation', 'PostgreSQL sent a message with an invalid length')
+      const end = offset + 1 + length
+      if (type === backend.DataRow || type === backend.CopyData) {
+        this.#countData(type, length)
+        if (end > input.length) {
+          this.#dataLeft = end - input.length
+          offset = input.length
+        } else {
+          offset = end
+        }
+        continue
+      }
+      if (end > input.length) {
+        if (length > limits.backendHeldMessageBytesMax) throw tooLarge(length)
+        this.#neededBytes = end - offset
+        break
+      }
+      const replacement = this.#messages.take(type, input.subarray(offset + headerBytes, end))
+      if (replacement !== null) {
+        if (offset > runStart) this.#outlet.deliver(input.subarray(runStart, offset))
+        this.#outlet.deliver(replacement)
+        runStart = end
+      }
+      offset = end
+    }
+    if (offset > runStart)
+      this.#outlet.deliver(runStart === 0 && offset === input.length ? input : input.subarray(runStart, offset))
+    return offset
+  }
+
+  #countData(type: number, length: number): void {
+    const execution = this.#messages.current
+    if (execution === null) {
+      throw new PosternError('protocol_violation', 'PostgreSQL sent data where none was asked for')
+    }
+    if (type === backend.DataRow) execution.rows += 1
+    execution.bytes += length + 1
+  }
+}
+
+function tooLarge(length: number): PosternError {
+  return new PosternError(
+    'message_too_large',
+    `PostgreSQL sent a message of ${String(length)} bytes that is not data`,
+    {
+      hint: 'Raise no such large notices or errors.',
+    },
+  )
+}

@@ -1,0 +1,41 @@
+import { type Operation, PendingOperations } from './operations.ts'
+import { SessionNames } from './names.ts'
+import { SessionSettings } from './settings.ts'
+
+/**
+ * Where a COPY FROM STDIN stands. `expected`: a statement that may ask for data was sent; nothing more is sent until
+ * PostgreSQL has asked or answered, so that no Sync is ever lost in COPY mode. `receiving`: it has asked.
+ * `ended`: the client has finished or failed the data, and the answer is outstanding.
+ */
+export type CopyState = 'none' | 'expected' | 'receiving' | 'ended'
+
+/** What the two directions of one session know together: what was sent, and what PostgreSQL has made of it. */
+export class Exchange {
+  readonly pending = new PendingOperations()
+  readonly names = new SessionNames(this.pending)
+  readonly settings: SessionSettings
+  copy: CopyState = 'none'
+  /** After an error in the extended protocol PostgreSQL skips everything up to Sync, and so do we. */
+  isDiscarding = false
+  /** As ReadyForQuery last told; `null` while PostgreSQL is at work on a Query or a segment. */
+  transactionStatus: 'I' | 'T' | 'E' = 'I'
+
+  constructor(role: string) {
+    this.settings = new SessionSettings(role)
+  }
+
+  /** Whether PostgreSQL will answer all that is pending without being sent anything more. */
+  get willBeAnswered(): boolean {
+    const { newest } = this.pending
+    return newest !== undefined && (newest.kind === 'sync' || newest.kind === 'query')
+  }
+
+  /** Whether nothing is under way: the moment at which a session can end without cutting anything off. */
+  get isIdle(): boolean {
+    return this.pending.length === 0 && this.copy === 'none'
+  }
+
+  send(operation: Operation): void {
+    this.pending.push(operation)
+  }
+}

@@ -1,0 +1,359 @@
+import { PosternError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
+import {
+  decodeBind,
+  decodeClose,
+  decodeDescribe,
+  decodeExecute,
+  decodeFunctionCall,
+  decodeParse,
+  decodeQuery,
+  frontend,
+} from '../wire/frontend.ts'
+import type { Exchange } from './exchange.ts'
+import { unsettledReason } from './lexing.ts'
+import { newPrepared } from './names.ts'
+import type { Execution, Operation, Portal, PreparedStatement } from './operations.ts'
+import { failing, type OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
+import { parametersOf } from './record.ts'
+import { type Refusal, refusalOf, refuseWith } from './refusal.ts'
+import { type Allowed, emptyStatement, opaqueStatement, type StatementWay, syntaxRefusal } from './statement.ts'
+
+/**
+ * What becomes of one message: it goes on as it is, is dropped, waits until the stream is resumed, ends the session in
+ * good order, or is replaced by the message given.
+ */
+export type Treatment = 'forward' | 'drop' | 'hold' | 'terminate' | Buffer
+
+const sync: Operation = { kind: 'sync' }
+
+/** The client's messages after log-in: what each means for the session, and whether it may go on to PostgreSQL. */
+export class FrontendMessages {
+  readonly #exchange: Exchange
+  readonly #way: StatementWay
+  readonly #waitFor: (promise: Promise<unknown>) => void
+  /** The analysis that the held message was waiting for. */
+  #analysed: TextAnalysis | null = null
+  /** Statements that PostgreSQL gets to see in this batch and that no Execute in it has put on record. */
+  readonly #unrecorded = new Set<PreparedStatement | Portal>()
+
+  constructor(exchange: Exchange, way: StatementWay, waitFor: (promise: Promise<unknown>) => void) {
+    this.#exchange = exchange
+    this.#way = way
+    this.#waitFor = waitFor
+  }
+
+  /** Treats one whole message; throws a PosternError where the protocol is broken beyond repair. */
+  treat(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
+    const exchange = this.#exchange
+    if (exchange.copy !== 'none') return this.#treatInCopy(type)
+    if (exchange.isDiscarding && type !== frontend.Sync && type !== frontend.Terminate) {
+      checkType(type)
+      return 'drop'
+    }
+    if (exchange.pending.length >= limits.inFlightMessagesMax) return 'hold'
+    try {
+      return this.#treatMessage(type, body, batch)
+    } catch (error) {
+      if (!(error instanceof PosternError) || error.code !== 'protocol_violation') throw error
+      // A malformed message is an ordinary error to PostgreSQL, and discards up to Sync where the sound one would.
+      const operation = type === frontend.Query ? newQuery([]) : newExecute(null)
+      return this.#refuse(operation, refusalOf(error), batch)
+    }
+  }
+
+  /** CopyData comes in pieces; says what becomes of all of one message. */
+  treatCopyData(): 'forward' | 'drop' | 'hold' {
+    if (this.#exchange.copy === 'receiving') return 'forward'
+    return this.#exchange.copy === 'none' ? 'drop' : 'hold'
+  }
+
+  /** Puts on record what PostgreSQL is about to see without an Execute: it analyses at Parse and plans at Bind. */
+  finishBatch(): void {
+    if (this.#unrecorded.size === 0) return
+    for (const item of this.#unrecorded) {
+      if ('prepared' in item) {
+        this.#way.recordPrepare(
+          item.prepared.statement,
+          `"step":"bind","statement":${JSON.stringify(item.prepared.name)},"parameters":${encodedParameters(item)}`,
+        )
+      } else {
+        this.#way.recordPrepare(item.statement, `"step":"parse","statement":${JSON.stringify(item.name)}`)
+      }
+    }
+    this.#unrecorded.clear()
+  }
+
+  #treatMessage(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
+    switch (type) {
+      case frontend.Query:
+        return this.#treatQuery(body, batch)
+      case frontend.Parse:
+        return this.#treatParse(body, batch)
+      case frontend.Bind:
+        return this.#treatBind(body, batch)
+      case frontend.Execute:
+        return this.#treatExecute(body, batch)
+      case frontend.Describe:
+        return this.#treatDescribe(body)
+      case frontend.Close:
+        this.#exchange.send({ kind: 'close', ...decodeClose(body) })
+        return 'forward'
+      case frontend.Sync:
+        this.#exchange.isDiscarding = false
+        this.#exchange.send(sync)
+        return 'forward'
+      case frontend.Flush:
+        return 'forward'
+      case frontend.FunctionCall:
+        return this.#treatFunctionCall(body, batch)
+      case frontend.Terminate:
+        return 'terminate'
+      case frontend.CopyDone:
+      case frontend.CopyFail:
+        return 'drop'
+      default:
+        checkType(type)
+        throw new Error(`message type ${String(type)} is known and not treated`)
+    }
+  }
+
+  #treatQuery(body: Buffer, batch: OutgoingBatch): Treatment {
+    const { sql } = decodeQuery(body)
+    const text = this.#analyze(sql)
+    if (text === 'hold') return text
+    const { statements } = text
+    if (statements.length > limits.statementsPerTextMax) {
+      return this.#refuse(newQuery([]), tooManyStatements(statements.length), batch)
+    }
+    const allowed: Allowed[] = []
+    for (const statement of statements) {
+      const verdict = this.#way.decide(statement, statements)
+      if (verdict === 'undecided') return 'hold'
+      if ('refusal' in verdict) return this.#refuseStatement(newQuery([]), { statement, text, verdict }, batch)
+      allowed.push(verdict.allowed)
+    }
+    this.#analysed = null
+    const how = `"protocol":"simple"${statements.length > 1 ? `,"statements":${String(statements.length)}` : ''}`
+    const executions: Execution[] = []
+    for (const [index, statement] of statements.entries()) {
+      const verdict = allowed[index]
+      if (verdict === undefined) throw new Error('a statement was not decided')
+      executions.push(this.#way.record(statement, verdict, how))
+      this.#noteRun(statement)
+    }
+    const operation = newQuery(executions)
+    this.#exchange.send(operation)
+    batch.carry(operation)
+    return 'forward'
+  }
+
+  #treatParse(body: Buffer, batch: OutgoingBatch): Treatment {
+    const { name, sql, parameterTypes } = decodeParse(body)
+    const text = this.#analyze(sql)
+    if (text === 'hold') return text
+    const [statement = emptyStatement] = text.statements
+    const prepared = newPrepared(name, statement, parameterTypes)
+    const operation: Operation = { kind: 'parse', prepared, refusal: null }
+    if (text.statements.length > 1) {
+      this.#analysed = null
+      return this.#refuse(operation, severalStatements(), batch)
+    }
+    const verdict = this.#way.decide(statement)
+    if (verdict === 'undecided') return 'hold'
+    if ('refusal' in verdict) return this.#refuseStatement(operation, { statement, text, verdict }, batch)
+    this.#analysed = null
+    this.#unrecorded.add(prepared)
+    this.#exchange.send(operation)
+    batch.carry(operation)
+    return 'forward'
+  }
+
+  #treatBind(body: Buffer, batch: OutgoingBatch): Treatment {
+    const bind = decodeBind(body)
+    const lookup = this.#exchange.names.prepared(bind.statement)
+    if (lookup === 'undecided') return 'hold'
+    const prepared = lookup === 'unknown' ? unknownPrepared(bind.statement) : lookup.found
+    const portal: Portal = { name: bind.portal, prepared, bind, parameters: '[]' }
+    const operation: Operation = { kind: 'bind', portal, refusal: null }
+    const verdict = this.#way.decide(prepared.statement)
+    if (verdict === 'undecided') return 'hold'
+    if ('refusal' in verdict) {
+      return this.#refuseStatement(operation, { statement: prepared.statement, text: null, verdict }, batch)
+    }
+    this.#unrecorded.add(portal)
+    this.#exchange.send(operation)
+    batch.carry(operation)
+    return 'forward'
+  }
+
+  #treatExecute(body: Buffer, batch: OutgoingBatch): Treatment {
+    const { portal: name } = decodeExecute(body)
+    const lookup = this.#exchange.names.portal(name)
+    if (lookup === 'undecided') return 'hold'
+    const portal = lookup === 'unknown' ? unknownPortal(name) : lookup.found
+    const { prepared } = portal
+    const { statement } = prepared
+    const verdict = this.#way.decide(statement)
+    if (verdict === 'undecided') return 'hold'
+    if ('refusal' in verdict) {
+      return this.#refuseStatement(newExecute(null), { statement, text: null, verdict }, batch)
+    }
+    prepared.executions += 1
+    this.#unrecorded.delete(prepared)
+    this.#unrecorded.delete(portal)
+    const execution = this.#way.record(statement, verdict.allowed, howExecuted(portal))
+    const operation = newExecute(execution)
+    this.#noteRun(statement)
+    this.#exchange.send(operation)
+    batch.carry(operation)
+    return 'forward'
+  }
+
+  #treatDescribe(body: Buffer): Treatment {
+    const { target, name } = decodeDescribe(body)
+    const lookup = target === 'S' ? this.#exchange.names.prepared(name) : 'unknown'
+    const prepared = typeof lookup === 'object' ? lookup.found : null
+    this.#exchange.send({ kind: 'describe', prepared })
+    return 'forward'
+  }
+
+  #treatFunctionCall(body: Buffer, batch: OutgoingBatch): Treatment {
+    const { functionOid } = decodeFunctionCall(body)
+    const statement: StatementAnalysis = {
+      ...opaqueStatement(`(function call of oid ${String(functionOid)})`, 'FunctionCall names a function by its oid'),
+      kind: 'FUNCTION CALL',
+    }
+    const refusal = refusalOf(
+      new PosternError('feature_refused', 'the function call protocol is not available through Postern', {
+        hint: 'Call the function by SELECT instead.',
+      }),
+    )
+    this.#way.recordRefusal(statement, refusal)
+    return this.#refuse(newQuery([]), refusal, batch)
+  }
+
+  #treatInCopy(type: number): Treatment {
+    if (this.#exchange.copy !== 'receiving') return 'hold'
+    switch (type) {
+      case frontend.CopyDone:
+      case frontend.CopyFail:
+        this.#exchange.copy = 'ended'
+        return 'forward'
+      case frontend.Flush:
+      case frontend.Sync:
+        // PostgreSQL ignores both in COPY mode, for clients that send them without having noticed.
+        return 'drop'
+      default:
+        throw new PosternError(
+          'protocol_violation',
+          `unexpected message type 0x${type.toString(16).toUpperCase().padStart(2, '0')} during COPY from stdin`,
+        )
+    }
+  }
+
+  #analyze(sql: Buffer): TextAnalysis | 'hold' {
+    if (this.#analysed !== null) return this.#analysed
+    const { settings } = this.#exchange
+    const analysis = this.#way.analyze(sql)
+    if (analysis instanceof Promise) {
+      this.#waitFor(
+        analysis.then((text) => {
+          this.#analysed = text
+        }),
+      )
+      return 'hold'
+    }
+    // What cannot be read for the moment is held where PostgreSQL is going to settle it without being asked.
+    const isUncertain = !settings.isSettled && analysis.statements[0]?.opaque === unsettledReason
+    return isUncertain && this.#exchange.willBeAnswered ? 'hold' : analysis
+  }
+
+  /** Follows what running `statement` means for the messages behind it. */
+  #noteRun(statement: StatementAnalysis): void {
+    if (statement.copy === 'in') this.#exchange.copy = 'expected'
+    if (statement.mayChangeSettings) this.#exchange.settings.unsettle()
+  }
+
+  #refuseStatement(
+    operation: StatementOperation,
+    refused: { statement: StatementAnalysis; text: TextAnalysis | null; verdict: { refusal: Refusal } },
+    batch: OutgoingBatch,
+  ): Treatment {
+    this.#analysed = null
+    const syntaxError = refused.text?.syntaxError ?? null
+    const refusal = syntaxError === null ? refused.verdict.refusal : syntaxRefusal(syntaxError)
+    this.#way.recordRefusal(refused.statement, refusal)
+    return this.#refuse(operation, refusal, batch)
+  }
+
+  #refuse(operation: StatementOperation, refusal: Refusal, batch: OutgoingBatch): Treatment {
+    operation.refusal = refusal
+    this.#exchange.send(operation)
+    batch.carry(operation)
+    return failing(operation, refusal)
+  }
+}
+
+function newQuery(executions: readonly Execution[]): Extract<Operation, { kind: 'query' }> {
+  return { kind: 'query', executions, finished: 0, refusal: null }
+}
+
+function newExecute(execution: Execution | null): Extract<Operation, { kind: 'execute' }> {
+  return { kind: 'execute', execution, refusal: null }
+}
+
+function howExecuted(portal: Portal): string {
+  const { name, prepared } = portal
+  return (
+    `"protocol":"extended","statement":${JSON.stringify(prepared.name)},"portal":${JSON.stringify(name)},` +
+    `"execution":${String(prepared.executions)},"parameters":${encodedParameters(portal)}`
+  )
+}
+
+/** Encodes a portal's parameters once, and lets go of the bytes they came in. */
+function encodedParameters(portal: Portal): string {
+  if (portal.bind !== null) {
+    portal.parameters = parametersOf(portal.bind, portal.prepared)
+    portal.bind = null
+  }
+  return portal.parameters
+}
+
+/** A name that PostgreSQL may know (a function can run PREPARE) and Postern does not. */
+function unknownPrepared(name: string): PreparedStatement {
+  return newPrepared(name, opaqueStatement('', 'the prepared statement was not defined in view of Postern'))
+}
+
+function unknownPortal(name: string): Portal {
+  const statement = opaqueStatement('', 'the portal was not opened in view of Postern')
+  return { name, prepared: newPrepared('', statement), bind: null, parameters: '[]' }
+}
+
+function severalStatements(): Refusal {
+  // PostgreSQL's own words and SQLSTATE, exec_parse_message in postgres.c.
+  return refuseWith({ code: '42601', message: 'cannot insert multiple commands into a prepared statement' })
+}
+
+function tooManyStatements(count: number): Refusal {
+  const bound = String(limits.statementsPerTextMax)
+  return refusalOf(
+    new PosternError(
+      'limit_exceeded',
+      `a text of ${String(count)} statements is more than Postern runs at once (${bound})`,
+      {
+        hint: 'Send them in several queries.',
+      },
+    ),
+  )
+}
+
+const knownTypes: ReadonlySet<number> = new Set(Object.values(frontend))
+
+/** Refuses what PostgreSQL would end the session for, in its words. */
+function checkType(type: number): void {
+  if (type === frontend.PasswordMessage || !knownTypes.has(type)) {
+    throw new PosternError('protocol_violation', `invalid frontend message type ${String(type)}`)
+  }
+}

@@ -1,0 +1,128 @@
+import { BackendRefusal } from '../backend/backend.ts'
+import type { SessionFacts } from '../core/decision.ts'
+import { PosternError } from '../core/errors.ts'
+import type { Principal } from '../core/principal.ts'
+import { authenticationCleartextPassword } from '../wire/backend.ts'
+import { decodePasswordMessage, frontend } from '../wire/frontend.ts'
+import type { ClientFacts } from './record.ts'
+import { refusalOfDecision } from './refusal.ts'
+import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
+import type { StartUp } from './start-up.ts'
+import { roleCommands } from './start-up-parameters.ts'
+
+/** A client that is who it says and may connect, with a connection to PostgreSQL that is its own. */
+export interface LoggedIn {
+  readonly principal: Principal
+  readonly database: GatewayDatabase
+  readonly backend: BackendConnection
+}
+
+/** What a log-in is decided by, beside the client itself. */
+export interface LogInOptions {
+  readonly services: Services
+  readonly databases: ReadonlyMap<string, GatewayDatabase>
+  readonly client: ClientFacts
+  /** Tokens may come without TLS from this machine itself. */
+  readonly allowPlaintextOnLoopback: boolean
+  readonly signal: AbortSignal
+}
+
+type SessionStartUp = Extract<StartUp, { kind: 'session' }>
+
+/**
+ * Asks a client who it is, decides whether it may connect, and logs in to PostgreSQL for it. Throws a PosternError, or
+ * a BackendRefusal whose ErrorResponse the client may see. Nothing is said about databases or names before the token
+ * has proved that somebody of the company asks.
+ */
+export async function logIn(start: SessionStartUp, options: LogInOptions): Promise<LoggedIn> {
+  const { services, client, signal } = options
+  refuseReplication(start.parameters)
+  if (!start.isTls && !(options.allowPlaintextOnLoopback && isLoopback(client.address))) throw tlsRequired()
+  const token = await askPassword(start)
+  const principal = await services.identity.identify(token, Date.now())
+  const claimed = start.parameters.get('user') ?? ''
+  if (claimed !== principal.name) throw mismatch()
+  const database = options.databases.get(start.parameters.get('database') ?? claimed)
+  if (database === undefined) throw unknownDatabase()
+  const session = { clientAddress: client.address, applicationName: client.application, isTls: start.isTls }
+  decideConnect({ services, principal, database, session }, start.parameters)
+  const backend = await database.connect(start.parameters, signal)
+  return { principal, database, backend }
+}
+
+/** Whether an error of the log-in carries PostgreSQL's own words for the client. */
+export function isRelayed(error: unknown): error is BackendRefusal {
+  return error instanceof BackendRefusal
+}
+
+async function askPassword(start: SessionStartUp): Promise<string> {
+  start.socket.write(authenticationCleartextPassword)
+  const message = await start.handshake.nextMessage()
+  if (message === null) throw new ClientGone()
+  if (message.type !== frontend.PasswordMessage) {
+    throw new PosternError('protocol_violation', 'expected a password response')
+  }
+  return decodePasswordMessage(message.body).password
+}
+
+/** The client closed without answering: psql does so when it has to ask its user for the password first. */
+export class ClientGone extends Error {}
+
+function decideConnect(
+  asked: {
+    readonly services: Services
+    readonly principal: Principal
+    readonly database: GatewayDatabase
+    readonly session: SessionFacts
+  },
+  parameters: ReadonlyMap<string, string>,
+): void {
+  const { services, principal, session } = asked
+  const database = asked.database.resource
+  const nowMs = Date.now()
+  const connect = services.policy.decideConnect({ principal, database, session, nowMs })
+  if (connect.effect === 'deny') {
+    const { error } = refusalOfDecision(connect)
+    throw new PosternError('connect_refused', error.message, { detail: error.detail, hint: error.hint })
+  }
+  const statement = roleCommands(parameters)
+  if (statement === null) return
+  const request = { principal, database, session, statement, statementCount: 1, searchPath: null, nowMs }
+  const roles = services.policy.decideStatement(request)
+  if (roles.effect === 'deny') {
+    const { error } = refusalOfDecision(roles)
+    throw new PosternError('statement_refused', error.message, { detail: error.detail, hint: error.hint })
+  }
+}
+
+/** `replication` turns a connection into another protocol, where nothing here would apply. */
+function refuseReplication(parameters: ReadonlyMap<string, string>): void {
+  const value = parameters.get('replication')?.toLowerCase()
+  if (value === undefined || ['false', 'off', 'no', '0', 'f', 'n'].includes(value)) return
+  throw new PosternError('feature_refused', 'replication connections are not available through Postern', {
+    hint: 'Replicate from PostgreSQL directly, with a credential made for that.',
+  })
+}
+
+/** Whether an address is of this machine's loopback. */
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address)
+}
+
+function tlsRequired(): PosternError {
+  return new PosternError('tls_required', 'Postern takes tokens over TLS only', {
+    hint: 'Connect with sslmode=verify-full (or at least sslmode=require).',
+  })
+}
+
+function mismatch(): PosternError {
+  return new PosternError('principal_mismatch', 'the token belongs to somebody else than the user of this connection', {
+    hint: 'Connect as the name in your token: "postern token --json" shows it, "postern connect" does it for you.',
+  })
+}
+
+function unknownDatabase(): PosternError {
+  return new PosternError('database_unknown', 'this gateway has no database of that name', {
+    hint: 'Check the database name of your connection; whoever runs the gateway lists them in postern.yaml.',
+  })
+}

@@ -1,0 +1,97 @@
+import type { StatementAnalysis } from '../core/statement.ts'
+import type { Bind } from '../wire/frontend.ts'
+import type { Refusal } from './refusal.ts'
+
+/** A named result of Parse or of SQL's PREPARE, as the session knows it. */
+export interface PreparedStatement {
+  readonly name: string
+  /** What running it does; for a text with a syntax error one opaque statement. */
+  readonly statement: StatementAnalysis
+  /** Type oids, declared by Parse or told by PostgreSQL; 0 where nobody said. */
+  parameterTypes: readonly number[]
+  /** How often it was executed in this session. */
+  executions: number
+}
+
+/** A prepared statement bound to parameters, or a cursor that SQL declared. */
+export interface Portal {
+  readonly name: string
+  readonly prepared: PreparedStatement
+  /** The Bind message until its parameters are encoded for the record; null afterwards and for SQL cursors. */
+  bind: Bind | null
+  /** The parameters as a JSON array, once encoded. */
+  parameters: string
+}
+
+/** One run of one statement: opened by its intent entry, closed by its outcome entry. */
+export interface Execution {
+  /** Sequence number of the intent entry. */
+  readonly intent: number
+  readonly statement: StatementAnalysis
+  readonly startedAtMs: number
+  rows: number
+  bytes: number
+}
+
+/**
+ * A message sent to PostgreSQL that it has yet to answer. PostgreSQL answers in order, so the oldest operation is the
+ * one an answer belongs to. `refusal` is set where the message was replaced by one that always fails.
+ */
+export type Operation =
+  | { readonly kind: 'query'; readonly executions: readonly Execution[]; finished: number; refusal: Refusal | null }
+  | { readonly kind: 'parse'; readonly prepared: PreparedStatement; refusal: Refusal | null }
+  | { readonly kind: 'bind'; readonly portal: Portal; refusal: Refusal | null }
+  | { readonly kind: 'execute'; readonly execution: Execution | null; refusal: Refusal | null }
+  | { readonly kind: 'describe'; readonly prepared: PreparedStatement | null }
+  | { readonly kind: 'close'; readonly target: 'S' | 'P'; readonly name: string }
+  | { readonly kind: 'sync' }
+
+export type QueryOperation = Extract<Operation, { kind: 'query' }>
+export type ExecuteOperation = Extract<Operation, { kind: 'execute' }>
+
+/** The operations of one session that PostgreSQL has not answered, oldest first. */
+export class PendingOperations {
+  #items: Operation[] = []
+  #head = 0
+
+  get length(): number {
+    return this.#items.length - this.#head
+  }
+
+  /** The operation that the next answer belongs to. */
+  get oldest(): Operation | undefined {
+    return this.#items[this.#head]
+  }
+
+  /** The operation that was sent last. */
+  get newest(): Operation | undefined {
+    return this.length === 0 ? undefined : this.#items[this.#items.length - 1]
+  }
+
+  push(operation: Operation): void {
+    this.#items.push(operation)
+  }
+
+  shift(): Operation | undefined {
+    const operation = this.#items[this.#head]
+    if (operation === undefined) return undefined
+    this.#head += 1
+    if (this.#head === this.#items.length) {
+      this.#items.length = 0
+      this.#head = 0
+    } else if (this.#head > 1_024 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head)
+      this.#head = 0
+    }
+    return operation
+  }
+
+  /** Every pending operation, newest first; stops where `visit` returns true. */
+  someFromNewest(visit: (operation: Operation) => boolean): boolean {
+    for (let index = this.#items.length - 1; index >= this.#head; index -= 1) {
+      const operation = this.#items[index]
+      if (operation !== undefined && visit(operation)) return true
+    }
+    return false
+  }
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto'
+import type { Decision } from '../core/decision.ts'
+import { PosternError, sqlstateOf } from '../core/errors.ts'
+import { encodeBind, encodeExecute, encodeParse, encodeQuery } from '../wire/frontend.ts'
+
+/** A message that was not let through: what the client is told, and how PostgreSQL's stand-in error is recognised. */
+export interface Refusal {
+  readonly error: RefusalError
+  /** Occurs in the text of the error that the stand-in message makes PostgreSQL raise. */
+  readonly token: string
+}
+
+/** The fields of the ErrorResponse that the client gets. */
+export interface RefusalError {
+  readonly code: string
+  readonly message: string
+  readonly detail?: string | undefined
+  readonly hint?: string | undefined
+  readonly position?: number | undefined
+}
+
+/** Wraps what the client is told with a token that nobody can guess. */
+export function refuseWith(error: RefusalError): Refusal {
+  return { error, token: `postern_refused_${randomBytes(8).toString('hex')}` }
+}
+
+/** The refusal that an error of ours amounts to. */
+export function refusalOf(error: PosternError): Refusal {
+  return refuseWith({
+    code: sqlstateOf(error.code),
+    message: error.message,
+    detail: error.detail,
+    hint: error.hint,
+  })
+}
+
+/** What a person is told about a denied command: which one, by which policy, and what to do next. */
+export function refusalOfDecision(decision: Extract<Decision, { effect: 'deny' }>): Refusal {
+  const advice = decision.policies.map((policy) => policy.advice).find((text) => text !== null)
+  return refuseWith({
+    code: sqlstateOf('statement_refused'),
+    message: `${decision.command} on ${decision.resource} is refused by policy`,
+    detail: detailOf(decision),
+    hint: advice ?? hintOf(decision),
+  })
+}
+
+function detailOf(decision: Extract<Decision, { effect: 'deny' }>): string {
+  const names = decision.policies.map((policy) => `"${policy.id}"`).join(', ')
+  switch (decision.reason) {
+    case 'forbidden':
+      return `Forbidden by ${names}.`
+    case 'needs_approval':
+      return `Forbidden by ${names}, which ${decision.approvers.map((group) => `"${group}"`).join(', ')} may lift.`
+    case 'policy_error':
+      return names === '' ? 'A policy could not be evaluated.' : `Policy ${names} could not be evaluated.`
+    case 'not_permitted':
+      return 'No policy permits it.'
+  }
+}
+
+function hintOf(decision: Extract<Decision, { effect: 'deny' }>): string {
+  switch (decision.reason) {
+    case 'forbidden':
+      return 'The session goes on. Ask whoever keeps the policies if you need this.'
+    case 'needs_approval':
+      return 'The session goes on. Ask one of the approvers; approving a waiting statement is not available yet.'
+    case 'policy_error':
+      return 'Postern refuses whatever a broken policy might forbid. Tell whoever keeps the policies.'
+    case 'not_permitted':
+      return 'The session goes on. Ask whoever keeps the policies to permit it for one of your groups.'
+  }
+}
+
+/*
+ * A refused message is replaced by one that always fails, so that the order of answers, the state of the transaction
+ * and the discarding of messages up to Sync come from PostgreSQL itself. The token ends up in PostgreSQL's error text
+ * (a syntax error, or a statement or portal that does not exist), by which the error is found and rewritten.
+ */
+
+/** A Query that is a syntax error. */
+export function failingQuery(refusal: Refusal): Buffer {
+  return encodeQuery(refusal.token)
+}
+
+/** A Parse that is a syntax error, under the client's own name: a failed unnamed Parse drops the unnamed statement. */
+export function failingParse(refusal: Refusal, name: string): Buffer {
+  return encodeParse({ name, sql: refusal.token, parameterTypes: [] })
+}
+
+/** A Bind of a prepared statement that does not exist. */
+export function failingBind(refusal: Refusal): Buffer {
+  return encodeBind({ portal: '', statement: refusal.token })
+}
+
+/** An Execute of a portal that does not exist. */
+export function failingExecute(refusal: Refusal): Buffer {
+  return encodeExecute(refusal.token, 0)
+}

@@ -1,0 +1,331 @@
+import type { Socket } from 'node:net'
+import { PosternError, sqlstateOf, toPosternError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
+import type { SessionId } from '../core/ids.ts'
+import type { Principal } from '../core/principal.ts'
+import { encodeErrorResponse, reportOf } from '../wire/backend.ts'
+import { terminate } from '../wire/frontend.ts'
+import { BackendMessages } from './backend-messages.ts'
+import { BackendStream } from './backend-stream.ts'
+import { ClientStream } from './client-stream.ts'
+import { Exchange } from './exchange.ts'
+import { FrontendMessages } from './frontend-messages.ts'
+import type { OutgoingBatch } from './outgoing-batch.ts'
+import { type ClientFacts, sessionMembers } from './record.ts'
+import { refusalOf } from './refusal.ts'
+import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
+import { type StatementContext, StatementWay } from './statement.ts'
+
+/** Why a session ended, for its last entry. */
+export type SessionEnd =
+  | 'client_terminated'
+  | 'client_lost'
+  | 'backend_closed'
+  | 'backend_lost'
+  | 'expired'
+  | 'gateway_stopping'
+  | 'protocol_violation'
+
+/** The parts a session is made of. */
+export interface SessionParts {
+  readonly id: SessionId
+  readonly services: Services
+  readonly principal: Principal
+  readonly database: GatewayDatabase
+  readonly client: Socket
+  readonly clientFacts: ClientFacts
+  readonly backend: BackendConnection
+  /** How long a statement may run on after the token has expired. */
+  readonly expiryGraceMs: number
+}
+
+/** Bytes a client may have on their way to the journal before it is read no further. */
+const unrecordedBytesMax = 1024 * 1024
+/** How long PostgreSQL may take to end a cancelled statement before the connection is cut. */
+const cancelPatienceMs = 5_000
+/** setTimeout's longest delay. */
+const timerMsMax = 2_147_483_647
+
+/**
+ * One authenticated connection, from start to end. It joins the two streams, keeps their pace in step with the slower
+ * side, and ends in good order whatever ends first: client, PostgreSQL, token or gateway.
+ */
+export class Session {
+  readonly id: SessionId
+  readonly #parts: SessionParts
+  readonly #exchange: Exchange
+  readonly #clientStream: ClientStream
+  readonly #backendStream: BackendStream
+  readonly #backendMessages: BackendMessages
+  readonly #context: { -readonly [Key in keyof StatementContext]: StatementContext[Key] }
+  readonly #startedAtMs = Date.now()
+  readonly #onEnded: () => void
+  #expiryTimer: NodeJS.Timeout | undefined
+  #unrecordedBatches = 0
+  #unrecordedBytes = 0
+  #isBackendFull = false
+  #hasClientFinished = false
+  #fatalSqlstate: string | null = null
+  /** Set once nothing more is taken from the client; the session ends at the next boundary. */
+  #ending: { readonly how: SessionEnd; readonly error: PosternError } | null = null
+  #isOver = false
+
+  constructor(parts: SessionParts, onEnded: () => void) {
+    const { services, principal, database, clientFacts } = parts
+    this.id = parts.id
+    this.#parts = parts
+    this.#onEnded = onEnded
+    this.#exchange = new Exchange(database.role)
+    for (const [name, value] of parts.backend.parameterStatuses) this.#exchange.settings.report(name, value)
+    const { names, settings } = this.#exchange
+    this.#context = {
+      principal,
+      database,
+      client: { address: clientFacts.address, isTls: clientFacts.tls !== null },
+      names,
+      settings,
+      members: this.#encodeMembers(),
+    }
+    const way = new StatementWay(services, this.#context)
+    const waitFor = (promise: Promise<unknown>): void => {
+      promise.then(
+        () => this.#resumeClient(),
+        (error: unknown) => this.#crash(error),
+      )
+    }
+    this.#clientStream = new ClientStream(new FrontendMessages(this.#exchange, way, waitFor), {
+      forward: (batch) => this.#forward(batch),
+      fail: (error) => this.#endWith('protocol_violation', error),
+      terminated: () => {
+        this.#hasClientFinished = true
+      },
+    })
+    this.#backendMessages = new BackendMessages(this.#exchange, services.journal, () => this.#context.members, {
+      sessionChanged: () => {
+        this.#context.members = this.#encodeMembers()
+      },
+      fatal: (sqlstate) => {
+        this.#fatalSqlstate = sqlstate
+      },
+    })
+    this.#backendStream = new BackendStream(this.#backendMessages, {
+      deliver: (bytes) => this.#deliver(bytes),
+    })
+  }
+
+  get members(): Buffer {
+    return this.#context.members
+  }
+
+  get principal(): Principal {
+    return this.#parts.principal
+  }
+
+  /** Begins to relay. `rest` is what the client sent behind its log-in. */
+  start(rest: Buffer): void {
+    const { client, backend } = this.#parts
+    client.on('data', (chunk: Buffer) => this.#receiveFromClient(chunk))
+    client.on('drain', () => backend.socket.resume())
+    client.on('end', () => this.#finishClient())
+    client.on('error', () => client.destroy())
+    client.on('close', () => this.#close('client_lost'))
+    backend.socket.on('data', (chunk: Buffer) => this.#receiveFromBackend(chunk))
+    backend.socket.on('drain', () => {
+      this.#isBackendFull = false
+      this.#paceClient()
+    })
+    backend.socket.on('end', () => this.#backendClosed())
+    backend.socket.on('error', () => backend.socket.destroy())
+    backend.socket.on('close', () => this.#backendClosed())
+    this.#armExpiry()
+    if (backend.rest.length > 0) this.#receiveFromBackend(backend.rest)
+    backend.socket.resume()
+    if (rest.length > 0) this.#receiveFromClient(rest)
+    client.resume()
+  }
+
+  /** Asks PostgreSQL to cancel what the session runs. */
+  async cancel(): Promise<void> {
+    await this.#parts.backend.cancel()
+  }
+
+  /** Takes nothing more from the client and ends the session as soon as nothing is under way. */
+  endAtBoundary(how: SessionEnd, error: PosternError): void {
+    if (this.#ending !== null || this.#isOver) return
+    this.#ending = { how, error }
+    this.#clientStream.stop()
+    this.#endIfIdle()
+  }
+
+  /** Ends the session now: a running statement is cancelled, and the connection cut if that does not help soon. */
+  endNow(how: SessionEnd, error: PosternError): void {
+    this.endAtBoundary(how, error)
+    if (this.#isOver) return
+    this.cancel().catch((cause: unknown) => {
+      this.#parts.services.log.warn({ session: this.id, err: cause }, 'a running statement could not be cancelled')
+    })
+    setTimeout(() => this.#endWith(how, error), cancelPatienceMs).unref()
+  }
+
+  #receiveFromClient(chunk: Buffer): void {
+    try {
+      this.#clientStream.receive(chunk)
+    } catch (error) {
+      this.#crash(error)
+    }
+    this.#paceClient()
+  }
+
+  #resumeClient(): void {
+    if (this.#isOver) return
+    try {
+      this.#clientStream.resume()
+    } catch (error) {
+      this.#crash(error)
+    }
+    this.#paceClient()
+    if (this.#hasClientFinished) this.#finishClient()
+  }
+
+  /** Sends a batch once what it asks for is on record; one behind another, also those that ask for nothing. */
+  #forward(batch: OutgoingBatch): void {
+    const { buffers } = batch
+    if (buffers.length === 0) return
+    if (!batch.carriesStatements && this.#unrecordedBatches === 0) return this.#send(buffers)
+    let bytes = 0
+    for (const buffer of buffers) bytes += buffer.length
+    this.#unrecordedBatches += 1
+    this.#unrecordedBytes += bytes
+    this.#parts.services.journal.commit((error) => {
+      this.#unrecordedBatches -= 1
+      this.#unrecordedBytes -= bytes
+      if (this.#isOver) return
+      if (error === null) this.#send(buffers)
+      else this.#send(batch.refused(() => refusalOf(error)))
+      this.#paceClient()
+      if (this.#hasClientFinished) this.#finishClient()
+    })
+  }
+
+  #send(buffers: readonly Buffer[]): void {
+    const { socket } = this.#parts.backend
+    if (!socket.writable) return
+    let isRoomLeft = true
+    if (buffers.length > 1) socket.cork()
+    for (const buffer of buffers) isRoomLeft = socket.write(buffer)
+    if (buffers.length > 1) socket.uncork()
+    if (!isRoomLeft) {
+      this.#isBackendFull = true
+      this.#paceClient()
+    }
+  }
+
+  /** Reads from the client only while what it sends can go somewhere. */
+  #paceClient(): void {
+    const { client } = this.#parts
+    if (this.#isBackendFull || this.#clientStream.isHeld || this.#unrecordedBytes > unrecordedBytesMax) client.pause()
+    else client.resume()
+  }
+
+  #receiveFromBackend(chunk: Buffer): void {
+    if (this.#isOver) return
+    try {
+      this.#backendStream.receive(chunk)
+    } catch (error) {
+      return this.#crash(error)
+    }
+    if (this.#clientStream.isHeld) this.#resumeClient()
+    if (this.#ending !== null) this.#endIfIdle()
+  }
+
+  #deliver(bytes: Buffer): void {
+    const { client, backend } = this.#parts
+    if (client.writable && !client.write(bytes)) backend.socket.pause()
+  }
+
+  /** The client will send no more; it still gets its answers, as from PostgreSQL itself. */
+  #finishClient(): void {
+    this.#hasClientFinished = true
+    if (this.#clientStream.isHeld || this.#unrecordedBatches > 0) return
+    this.#parts.backend.socket.end()
+  }
+
+  #backendClosed(): void {
+    if (this.#isOver) return
+    if (this.#ending !== null) return this.#endWith(this.#ending.how, this.#ending.error)
+    if (this.#hasClientFinished) return this.#close('client_terminated')
+    if (this.#fatalSqlstate !== null) return this.#close('backend_closed')
+    this.#endWith(
+      'backend_lost',
+      new PosternError('backend_lost', 'the connection to PostgreSQL was lost', {
+        hint: 'Connect again; if it happens again, whoever runs the database should look at its log.',
+      }),
+    )
+  }
+
+  #endIfIdle(): void {
+    if (this.#ending === null || !this.#exchange.isIdle || this.#unrecordedBatches > 0) return
+    this.#endWith(this.#ending.how, this.#ending.error)
+  }
+
+  /** Says goodbye where a goodbye can be understood, and closes. */
+  #endWith(how: SessionEnd, error: PosternError): void {
+    if (this.#isOver) return
+    const { client } = this.#parts
+    if (!this.#backendStream.isInsideMessage && client.writable) {
+      client.write(encodeErrorResponse(reportOf(error, 'FATAL')))
+    }
+    this.#close(how, sqlstateOf(error.code))
+  }
+
+  #close(how: SessionEnd, sqlstate: string | null = this.#fatalSqlstate): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#expiryTimer)
+    this.#clientStream.stop()
+    const { client, backend, services } = this.#parts
+    this.#backendMessages.abandon()
+    const reason = how === 'client_lost' && this.#hasClientFinished ? 'client_terminated' : how
+    const ended = {
+      end: reason,
+      ...(sqlstate === null ? {} : { sqlstate }),
+      durationMs: Date.now() - this.#startedAtMs,
+    }
+    services.journal.append('session_ended', JSON.stringify(ended).slice(1, -1), this.#context.members)
+    services.journal.commit(() => this.#onEnded())
+    if (backend.socket.writable) backend.socket.end(terminate)
+    // Whoever does not take his last bytes in good time loses them.
+    setTimeout(() => backend.socket.destroy(), limits.closePatienceMs).unref()
+    client.end()
+    setTimeout(() => client.destroy(), limits.closePatienceMs).unref()
+  }
+
+  /** A bug, or an answer of PostgreSQL that fits nothing: nothing of this session can be trusted any more. */
+  #crash(thrown: unknown): void {
+    const error = toPosternError(thrown)
+    const { log } = this.#parts.services
+    if (error.code === 'internal') log.error({ session: this.id, err: thrown }, 'a session failed')
+    else log.warn({ session: this.id, code: error.code }, error.message)
+    this.#endWith('protocol_violation', error)
+  }
+
+  #armExpiry(): void {
+    const leftMs = this.#parts.principal.expiresAtMs - Date.now()
+    if (leftMs > 0) {
+      this.#expiryTimer = setTimeout(() => this.#armExpiry(), Math.min(leftMs, timerMsMax))
+      return
+    }
+    const error = new PosternError('session_expired', 'terminating connection: the token has expired', {
+      hint: 'Get a new token ("postern token") and connect again.',
+    })
+    this.endAtBoundary('expired', error)
+    if (this.#isOver) return
+    this.#expiryTimer = setTimeout(() => this.endNow('expired', error), this.#parts.expiryGraceMs)
+  }
+
+  #encodeMembers(): Buffer {
+    const { id, principal, database, clientFacts } = this.#parts
+    const client = { ...clientFacts, application: this.#exchange.settings.application }
+    return sessionMembers({ session: id, principal, client, database: database.resource.name })
+  }
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { forwardedParameters, roleCommands } from './start-up-parameters.ts'
+
+const commandsOf = (parameters: Record<string, string>): readonly string[] =>
+  roleCommands(new Map(Object.entries(parameters)))?.commands.map((command) => command.name) ?? []
+
+test("a client's settings go on to PostgreSQL; who and where do not", () => {
+  const forwarded = forwardedParameters(
+    new Map([
+      ['user', 'alice@example.com'],
+      ['database', 'shop'],
+      ['replication', 'off'],
+      ['_pq_.something', '1'],
+      ['application_name', 'psql'],
+      ['options', '-c geqo=off'],
+    ]),
+  )
+  assert.deepEqual([...forwarded.keys()], ['application_name', 'options'])
+})
+
+test('a role switched in the start-up packet is a command like any other, however it is written', () => {
+  assert.deepEqual(commandsOf({ role: 'postgres' }), ['SET ROLE'])
+  assert.deepEqual(commandsOf({ Session_Authorization: 'postgres' }), ['SET SESSION AUTHORIZATION'])
+  for (const options of [
+    '-c role=postgres',
+    '-crole=postgres',
+    '--role=postgres',
+    '-c geqo=off   -c ROLE=postgres',
+    String.raw`-c\ role=postgres`,
+    '\t--role=postgres',
+  ]) {
+    assert.deepEqual(commandsOf({ options }), ['SET ROLE'], options)
+  }
+  assert.deepEqual(commandsOf({ options: '--session-authorization=postgres' }), ['SET SESSION AUTHORIZATION'])
+})
+
+test('other settings need no decision', () => {
+  assert.deepEqual(commandsOf({ application_name: 'role=x', options: '-c search_path=role' }), [])
+})

@@ -1,0 +1,178 @@
+import { sqlstateOf } from '../core/errors.ts'
+import type { Principal } from '../core/principal.ts'
+import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
+import { readStatementText } from './lexing.ts'
+import type { Lookup, SessionNames } from './names.ts'
+import type { Execution } from './operations.ts'
+import { policiesMember } from './record.ts'
+import { refusalOfDecision, type Refusal, refuseWith } from './refusal.ts'
+import type { GatewayDatabase, Services } from './services.ts'
+import type { SessionSettings } from './settings.ts'
+
+/** What a statement needs to know of its session. */
+export interface StatementContext {
+  readonly principal: Principal
+  readonly database: Pick<GatewayDatabase, 'resource' | 'sql'>
+  readonly client: { readonly address: string; readonly isTls: boolean }
+  readonly names: SessionNames
+  readonly settings: SessionSettings
+  /** The members that every entry of the session carries. */
+  readonly members: Buffer
+}
+
+/** A statement that may run, and by which policies; good for as long as what it was decided by stays the same. */
+export interface Allowed {
+  readonly version: number
+  readonly epoch: number
+  readonly minute: number
+  /** The `"policies"` member of its entries. */
+  readonly policies: string
+}
+
+/** May run, may not, or cannot be said before PostgreSQL has answered what was sent earlier. */
+export type Verdict = { readonly allowed: Allowed } | { readonly refusal: Refusal } | 'undecided'
+
+/**
+ * The way of one statement, from its bytes to the intent entry: analyse, decide, record. The steps are separate calls
+ * because PostgreSQL's are: Parse is analysed and decided, Bind and Execute are decided again since access may have
+ * ended in between, and Execute is recorded.
+ */
+export class StatementWay {
+  readonly #services: Services
+  readonly #session: StatementContext
+  #allowed = new WeakMap<StatementAnalysis, Allowed>()
+
+  constructor(services: Services, session: StatementContext) {
+    this.#services = services
+    this.#session = session
+  }
+
+  /** What does it do? */
+  analyze(bytes: Buffer): TextAnalysis | Promise<TextAnalysis> {
+    const text = readStatementText(bytes, this.#session.settings)
+    if (text.uncertain === null) return this.#session.database.sql.analyze(text.sql)
+    return { statements: [opaqueStatement(text.sql, text.uncertain)], syntaxError: null }
+  }
+
+  /** May they? `text` is what the statement is part of; the ones before it may define the names it uses. */
+  decide(statement: StatementAnalysis, text: readonly StatementAnalysis[] = []): Verdict {
+    const means = this.#meaningOf(statement, text)
+    if (means === 'undecided') return means
+    const verdict = this.#decideOne(statement, text.length)
+    if (means === null || 'refusal' in verdict) return verdict
+    return this.#decideOne(means, text.length)
+  }
+
+  /** Nothing runs unrecorded: the intent entry, whose number the execution carries to its outcome entry. */
+  record(statement: StatementAnalysis, allowed: Allowed, how: string): Execution {
+    const members = how === '' ? allowed.policies : `${allowed.policies},${how}`
+    const intent = this.#services.journal.append(
+      'intent',
+      members,
+      this.#session.members,
+      this.#services.statementMembers(statement),
+    )
+    return { intent, statement, startedAtMs: performance.now(), rows: 0, bytes: 0 }
+  }
+
+  /** A statement that PostgreSQL gets to see before it is run, if ever: Parse analyses it there, Bind plans it. */
+  recordPrepare(statement: StatementAnalysis, how: string): void {
+    this.#services.journal.append('prepare', how, this.#session.members, this.#services.statementMembers(statement))
+  }
+
+  /** A statement that PostgreSQL never sees. */
+  recordRefusal(statement: StatementAnalysis, refusal: Refusal): void {
+    const { code, message, detail } = refusal.error
+    const why = JSON.stringify({ sqlstate: code, refused: { message, detail } }).slice(1, -1)
+    this.#services.journal.append('refusal', why, this.#session.members, this.#services.statementMembers(statement))
+  }
+
+  /** What EXECUTE and FETCH stand for: what was prepared or declared under their name, here or earlier. */
+  #meaningOf(statement: StatementAnalysis, text: readonly StatementAnalysis[]): StatementAnalysis | 'undecided' | null {
+    const { executes, fetches } = statement.names
+    const name = executes ?? fetches
+    if (name === null) return null
+    const before = text.slice(0, Math.max(text.indexOf(statement), 0)).toReversed()
+    if (executes !== null) {
+      const prepared = before.find((other) => other.names.prepares?.name === name)?.names.prepares?.analysis
+      if (prepared !== undefined) return prepared
+      return meaning(this.#session.names.prepared(name), (found) => found.statement, statement)
+    }
+    const declared = before.find((other) => other.names.declares === name)
+    if (declared !== undefined) return declared
+    return meaning(this.#session.names.portal(name), (found) => found.prepared.statement, statement)
+  }
+
+  #decideOne(statement: StatementAnalysis, statementCount: number): Exclude<Verdict, 'undecided'> {
+    const { policy } = this.#services
+    const { settings, principal, database, client } = this.#session
+    const nowMs = Date.now()
+    const minute = policy.usesTime ? Math.floor(nowMs / 60_000) : 0
+    const known = this.#allowed.get(statement)
+    if (
+      known !== undefined &&
+      known.version === policy.version &&
+      known.epoch === settings.epoch &&
+      known.minute === minute &&
+      statementCount <= 1
+    ) {
+      return { allowed: known }
+    }
+    const { version } = policy
+    const decision = policy.decideStatement({
+      principal,
+      database: database.resource,
+      session: { clientAddress: client.address, applicationName: settings.application, isTls: client.isTls },
+      statement,
+      statementCount: Math.max(statementCount, 1),
+      searchPath: settings.isSettled ? settings.searchPath : null,
+      nowMs,
+    })
+    if (decision.effect === 'deny') return { refusal: refusalOfDecision(decision) }
+    const allowed = { version, epoch: settings.epoch, minute, policies: policiesMember(decision.policies) }
+    // While the search path is uncertain a decision is good for this moment only.
+    if (settings.isSettled && statementCount <= 1) this.#allowed.set(statement, allowed)
+    return { allowed }
+  }
+}
+
+/** A statement that could not be read. It may do anything, ask for COPY data and change settings included. */
+export function opaqueStatement(sql: string, reason: string): StatementAnalysis {
+  return {
+    sql,
+    kind: 'OPAQUE',
+    commands: [{ name: 'OPAQUE', relations: [], hasWhere: true }],
+    opaque: reason,
+    functions: [],
+    names: { prepares: null, executes: null, declares: null, fetches: null },
+    copy: 'in',
+    mayChangeSettings: true,
+  }
+}
+
+/** A text without a statement: white space and comments. */
+export const emptyStatement: StatementAnalysis = {
+  sql: '',
+  kind: 'EMPTY',
+  commands: [],
+  opaque: null,
+  functions: [],
+  names: { prepares: null, executes: null, declares: null, fetches: null },
+  copy: null,
+  mayChangeSettings: false,
+}
+
+/** What PostgreSQL itself would say of a text that does not parse, for those who may not run what Postern cannot read. */
+export function syntaxRefusal(error: NonNullable<TextAnalysis['syntaxError']>): Refusal {
+  return refuseWith({ code: sqlstateOf('statement_unparsable'), message: error.message, position: error.position })
+}
+
+function meaning<T>(
+  lookup: Lookup<T>,
+  statementOf: (found: T) => StatementAnalysis,
+  user: StatementAnalysis,
+): StatementAnalysis | 'undecided' {
+  if (lookup === 'undecided') return lookup
+  if (lookup === 'unknown') return opaqueStatement(user.sql, `${user.kind} of a name that Postern has not seen defined`)
+  return statementOf(lookup.found)
+}

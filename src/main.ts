@@ -1,0 +1,198 @@
+import { pino, type Logger } from 'pino'
+import { createSecureContext } from 'node:tls'
+import { loadOrCreateSigningKey } from './audit/key.ts'
+import { openJournal, type Journal } from './audit/journal.ts'
+import { connectBackend, createCredentialSource, type Credential } from './backend/backend.ts'
+import type { Config, DatabaseConfig } from './config.ts'
+import { newGatewayId } from './core/ids.ts'
+import { limits } from './core/limits.ts'
+import { startGateway } from './gateway/gateway.ts'
+import { createStatementEncoder, membersOf } from './gateway/record.ts'
+import type { Analyzes, GatewayDatabase } from './gateway/services.ts'
+import { forwardedParameters } from './gateway/start-up-parameters.ts'
+import { createIdentifier } from './identity/identity.ts'
+import { createDecider, type Decider, loadPolicySet, type PolicySet, watchPolicies } from './policy/policy.ts'
+import { createAnalyzer } from './sql/analyze.ts'
+import { version } from './version.ts'
+
+/** A running Postern. */
+export interface Postern {
+  readonly port: number
+  readonly sessionCount: number
+  /** Ends every session in good order, within the deadline, and seals the journal. */
+  stop(options?: { readonly deadlineMs?: number }): Promise<void>
+}
+
+/** Where the process log goes; standard output as JSON lines unless told. */
+export interface ServeOptions {
+  readonly log?: Logger
+}
+
+/**
+ * Starts everything `postern serve` runs: the journal first, since nothing runs unrecorded, and the listener last.
+ * Rejects with a PosternError that says what to mend; what was started before is stopped again.
+ */
+export async function serve(config: Config, options: ServeOptions = {}): Promise<Postern> {
+  const log = options.log ?? pino({ level: config.log.level, base: { app: 'postern' } })
+  const stopping = new Stopping()
+  try {
+    const policySet = await loadPolicySet(config.policies)
+    for (const warning of policySet.warnings) log.warn({ policies: policySet.directory }, warning)
+    const journal = await startJournal(config, { policySet, log, stopping })
+    const policy = createDecider(policySet)
+    watchForPolicies(config, { policySet, policy, journal, log, stopping })
+    const identity = createIdentifier({ issuers: config.issuers })
+    stopping.add(() => identity.close())
+    const databases = await openDatabases(config, stopping)
+    const { address, port, tls, allowPlaintextOnLoopback } = config.listen
+    const secureContext = tls === null ? null : createSecureContext({ cert: tls.certificate, key: tls.key })
+    const gateway = await startGateway(
+      {
+        address,
+        port,
+        secureContext: () => secureContext,
+        allowPlaintextOnLoopback,
+        databases,
+        expiryGraceMs: config.session.expiryGraceS * 1_000,
+      },
+      { identity, policy, journal, log, statementMembers: createStatementEncoder() },
+    )
+    log.info({ address, port: gateway.port, databases: [...databases.keys()] }, 'Postern is listening')
+    return {
+      get port() {
+        return gateway.port
+      },
+      get sessionCount() {
+        return gateway.sessionCount
+      },
+      async stop({ deadlineMs = limits.drainDeadlineMs } = {}) {
+        await gateway.stop({ deadlineMs })
+        await stopping.run()
+        log.info({}, 'Postern has stopped')
+      },
+    }
+  } catch (error) {
+    await stopping.run()
+    throw error
+  }
+}
+
+/** What has to be undone, in the reverse order of its start. */
+class Stopping {
+  #steps: (() => void | Promise<void>)[] = []
+
+  add(step: () => void | Promise<void>): void {
+    this.#steps.push(step)
+  }
+
+  async run(): Promise<void> {
+    const steps = this.#steps.toReversed()
+    this.#steps = []
+    for (const step of steps) await step()
+  }
+}
+
+interface Under {
+  readonly policySet: PolicySet
+  readonly log: Logger
+  readonly stopping: Stopping
+}
+
+async function startJournal(config: Config, { policySet, log, stopping }: Under): Promise<Journal> {
+  const gatewayId = newGatewayId()
+  const journal = await openJournal({
+    directory: config.journal.directory,
+    durability: config.journal.durability,
+    segmentBytes: config.journal.segmentBytes,
+    signingKey: loadOrCreateSigningKey(config.journal.signingKey),
+    gatewayId,
+    onFailure: (error) => log.error({ code: error.code, err: error.cause }, `${error.message}; statements are refused`),
+    onRecovered: () => log.warn({}, 'the journal can be written again; statements are let through'),
+  })
+  const facts = { gateway: gatewayId, version, processId: process.pid, node: process.version }
+  const databases = [...config.databases.keys()]
+  journal.append('gateway_started', text({ ...facts, databases, policies: policyFacts(policySet) }))
+  stopping.add(async () => {
+    journal.append('gateway_stopped', text({ gateway: gatewayId }))
+    await journal.close()
+  })
+  await new Promise<void>((resolve, reject) => {
+    journal.commit((error) => (error === null ? resolve() : reject(error)))
+  })
+  return journal
+}
+
+function watchForPolicies(
+  config: Config,
+  under: Under & { readonly policy: Decider; readonly journal: Journal },
+): void {
+  const { policySet, policy, journal, log, stopping } = under
+  const watching = new AbortController()
+  const watched = watchPolicies(config.policies, {
+    current: policySet,
+    signal: watching.signal,
+    onLoaded(set) {
+      policy.replace(set)
+      journal.append('policy_loaded', text({ policies: policyFacts(set) }))
+      journal.commit(() => undefined)
+      log.info({ hash: set.hash, policies: set.policies.length }, 'a changed policy set is in force')
+    },
+    onFailed(error) {
+      log.error({ code: error.code, detail: error.detail }, `${error.message}; the policy set before it stays in force`)
+    },
+  })
+  stopping.add(async () => {
+    watching.abort()
+    await watched
+  })
+}
+
+async function openDatabases(config: Config, stopping: Stopping): Promise<ReadonlyMap<string, GatewayDatabase>> {
+  const analyzers = new Map<string, Analyzes>()
+  const databases = new Map<string, GatewayDatabase>()
+  for (const [name, database] of config.databases) {
+    // Databases with the same safe functions share what was analysed.
+    const key = JSON.stringify(database.safeFunctions.toSorted())
+    let sql = analyzers.get(key)
+    if (sql === undefined) {
+      const analyzer = await createAnalyzer({ safeFunctions: new Set(database.safeFunctions) })
+      stopping.add(() => analyzer.close())
+      analyzers.set(key, analyzer)
+      sql = analyzer
+    }
+    const credential = credentialOf(database)
+    stopping.add(() => credential.close())
+    databases.set(name, openDatabase(database, { sql, credential }))
+  }
+  return databases
+}
+
+function openDatabase(
+  config: DatabaseConfig,
+  { sql, credential }: { readonly sql: Analyzes; readonly credential: Credential },
+): GatewayDatabase {
+  const { name, labels, host, port, database, role, tls } = config
+  return {
+    resource: { name, labels },
+    role,
+    sql,
+    connect(startup, signal) {
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(limits.backendConnectDeadlineMs)])
+      const target = { host, port, database, role, tls }
+      return connectBackend(target, forwardedParameters(startup), { signal: deadline, credential })
+    },
+  }
+}
+
+function credentialOf({ credential }: DatabaseConfig): Credential {
+  // Without one the server must trust the gateway; an empty password is refused by everything else.
+  return createCredentialSource(credential ?? { password: '' }, process.env)
+}
+
+function policyFacts(set: PolicySet): Readonly<Record<string, unknown>> {
+  return { hash: set.hash, count: set.policies.length }
+}
+
+function text(object: Readonly<Record<string, unknown>>): string {
+  return membersOf(object).toString()
+}
