@@ -31,7 +31,7 @@ async function withSmallDisk(skip: (why: string) => void, use: (directory: strin
   try {
     await use(mountPoint)
   } finally {
-    execFileSync('umount', [mountPoint])
+    execFileSync('umount', ['-l', mountPoint])
     rmSync(mountPoint, { recursive: true })
   }
 }
@@ -252,4 +252,64 @@ void test('a gateway whose lock was taken stops writing', async () => {
     await assert.rejects(journal.close(), { code: 'journal_unavailable' })
     await other.close()
   })
+})
+
+/** Runs `use` in a file system whose device runs out of room behind its back, so that writes work and only a sync fails. */
+async function withFailingDevice(
+  skip: (why: string) => void,
+  use: (paths: { directory: string; ballast: string }) => Promise<void>,
+): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), 'postern-failing-device-'))
+  const [store, mountPoint] = [join(root, 'store'), join(root, 'mounted')]
+  const mounted: string[] = []
+  try {
+    mkdirSync(store)
+    mkdirSync(mountPoint)
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', store], { stdio: 'pipe' })
+      mounted.push(store)
+      writeFileSync(join(store, 'image'), '')
+      truncateSync(join(store, 'image'), 32 * 1024 * 1024)
+      execFileSync('mkfs.ext4', ['-q', '-O', '^has_journal', join(store, 'image')], { stdio: 'pipe' })
+      execFileSync('mount', ['-o', 'loop', join(store, 'image'), mountPoint], { stdio: 'pipe' })
+      mounted.push(mountPoint)
+    } catch {
+      skip('a loop device cannot be mounted here; run as root to test a failing sync')
+      return
+    }
+    await use({ directory: join(mountPoint, 'journal'), ballast: join(store, 'ballast') })
+  } finally {
+    for (const path of mounted.toReversed()) execFileSync('umount', ['-l', path])
+    rmSync(root, { recursive: true })
+  }
+}
+
+void test('lines whose sync failed are written again, in order, and their commits hear that they were not recorded', async (t) => {
+  await withFailingDevice(
+    (why) => t.skip(why),
+    async ({ directory, ballast }) => {
+      const failures: PosternError[] = []
+      const journal = await openForTest(directory, { durability: 'disk', onFailure: (error) => failures.push(error) })
+      appendStatement(journal, 'SELECT 0')
+      assert.equal(await recorded(journal), null)
+      assert.throws(() => writeFileSync(ballast, Buffer.alloc(8 * 1024 * 1024)), { code: 'ENOSPC' })
+      let failed: PosternError | null = null
+      for (let index = 0; failed === null && index < 200; index += 1) {
+        appendStatement(journal, 'x'.repeat(50_000))
+        const answer = recorded(journal)
+        // These arrive while the group is on its way, so they stand behind it in the chain.
+        setImmediate(() => appendStatement(journal, 'meanwhile'))
+        failed = await answer
+      }
+      assert.equal(failed?.code, 'journal_unavailable')
+      assert.match(failures[0]?.message ?? '', /fdatasync/, 'it is the sync that fails')
+      unlinkSync(ballast)
+      await until(() => journal.isAvailable, 'the journal to come back')
+      assert.equal(await recorded(journal), null)
+      await journal.close()
+      assert.equal(verify(directory).problem, null)
+      assert.equal(entriesIn(directory).find((entry) => entry.type === 'journal_recovered')?.['dropped'], 0)
+      assert.ok(entriesIn(directory).some((entry) => entry['sql'] === 'meanwhile'))
+    },
+  )
 })

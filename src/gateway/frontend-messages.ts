@@ -128,8 +128,10 @@ export class FrontendMessages {
       return this.#refuse(newQuery([]), tooManyStatements(statements.length), batch)
     }
     const allowed: Allowed[] = []
-    for (const statement of statements) {
-      const verdict = this.#way.decide(statement, statements)
+    let followsSetting = false
+    for (const [index, statement] of statements.entries()) {
+      const verdict = this.#way.decide(statement, { text: statements, index, followsSetting })
+      followsSetting ||= statement.mayChangeSettings
       if (verdict === 'undecided') return 'hold'
       if ('refusal' in verdict) return this.#refuseStatement(newQuery([]), { statement, text, verdict }, batch)
       allowed.push(verdict.allowed)

@@ -29,6 +29,16 @@ export interface Allowed {
   readonly policies: string
 }
 
+/** Where a statement stands in its text. */
+export interface Place {
+  readonly text: readonly StatementAnalysis[]
+  readonly index: number
+  /** Whether a statement before it may change a setting, such as the search path. */
+  readonly followsSetting: boolean
+}
+
+const alone: Place = { text: [], index: 0, followsSetting: false }
+
 /** May run, may not, or cannot be said before PostgreSQL has answered what was sent earlier. */
 export type Verdict = { readonly allowed: Allowed } | { readonly refusal: Refusal } | 'undecided'
 
@@ -54,13 +64,13 @@ export class StatementWay {
     return { statements: [opaqueStatement(text.sql, text.uncertain)], syntaxError: null }
   }
 
-  /** May they? `text` is what the statement is part of; the ones before it may define the names it uses. */
-  decide(statement: StatementAnalysis, text: readonly StatementAnalysis[] = []): Verdict {
-    const means = this.#meaningOf(statement, text)
+  /** May they? `place` is where the statement stands in its text: the ones before it may define what it uses. */
+  decide(statement: StatementAnalysis, place: Place = alone): Verdict {
+    const means = this.#meaningOf(statement, place)
     if (means === 'undecided') return means
-    const verdict = this.#decideOne(statement, text.length)
+    const verdict = this.#decideOne(statement, place)
     if (means === null || 'refusal' in verdict) return verdict
-    return this.#decideOne(means, text.length)
+    return this.#decideOne(means, place)
   }
 
   /** Nothing runs unrecorded: the intent entry, whose number the execution carries to its outcome entry. */
@@ -88,11 +98,11 @@ export class StatementWay {
   }
 
   /** What EXECUTE and FETCH stand for: what was prepared or declared under their name, here or earlier. */
-  #meaningOf(statement: StatementAnalysis, text: readonly StatementAnalysis[]): StatementAnalysis | 'undecided' | null {
+  #meaningOf(statement: StatementAnalysis, { text, index }: Place): StatementAnalysis | 'undecided' | null {
     const { executes, fetches } = statement.names
     const name = executes ?? fetches
     if (name === null) return null
-    const before = text.slice(0, Math.max(text.indexOf(statement), 0)).toReversed()
+    const before = text.slice(0, index).toReversed()
     if (executes !== null) {
       const prepared = before.find((other) => other.names.prepares?.name === name)?.names.prepares?.analysis
       if (prepared !== undefined) return prepared
@@ -103,18 +113,21 @@ export class StatementWay {
     return meaning(this.#session.names.portal(name), (found) => found.prepared.statement, statement)
   }
 
-  #decideOne(statement: StatementAnalysis, statementCount: number): Exclude<Verdict, 'undecided'> {
+  #decideOne(statement: StatementAnalysis, place: Place): Exclude<Verdict, 'undecided'> {
     const { policy } = this.#services
     const { settings, principal, database, client } = this.#session
     const nowMs = Date.now()
     const minute = policy.usesTime ? Math.floor(nowMs / 60_000) : 0
-    const known = this.#allowed.get(statement)
+    const statementCount = place.text.length || 1
+    // While the search path is uncertain a decision is good for this moment only.
+    const isCertain = settings.isSettled && !place.followsSetting
+    const isKeepable = isCertain && statementCount === 1
+    const known = isKeepable ? this.#allowed.get(statement) : undefined
     if (
       known !== undefined &&
       known.version === policy.version &&
       known.epoch === settings.epoch &&
-      known.minute === minute &&
-      statementCount <= 1
+      known.minute === minute
     ) {
       return { allowed: known }
     }
@@ -124,14 +137,13 @@ export class StatementWay {
       database: database.resource,
       session: { clientAddress: client.address, applicationName: settings.application, isTls: client.isTls },
       statement,
-      statementCount: Math.max(statementCount, 1),
-      searchPath: settings.isSettled ? settings.searchPath : null,
+      statementCount,
+      searchPath: isCertain ? settings.searchPath : null,
       nowMs,
     })
     if (decision.effect === 'deny') return { refusal: refusalOfDecision(decision) }
     const allowed = { version, epoch: settings.epoch, minute, policies: policiesMember(decision.policies) }
-    // While the search path is uncertain a decision is good for this moment only.
-    if (settings.isSettled && statementCount <= 1) this.#allowed.set(statement, allowed)
+    if (isKeepable) this.#allowed.set(statement, allowed)
     return { allowed }
   }
 }

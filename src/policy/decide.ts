@@ -258,7 +258,7 @@ function authorize(id: string, from: { principal: EntityJson; question: Question
 const actionEntities = new Map<string, EntityJson>(
   ['connect', ...commandGroups.keys()].map((id) => {
     const group = commandGroups.get(id)
-    const parents = group === undefined ? [] : [{ type: 'Action', id: group }]
+    const parents = group === undefined ? [] : [group, 'statement'].map((parent) => ({ type: 'Action', id: parent }))
     return [id, { uid: { type: 'Action', id }, attrs: {}, parents }]
   }),
 )

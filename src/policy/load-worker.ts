@@ -8,6 +8,6 @@ try {
   parentPort?.postMessage({ set: parsePolicies(workerData as PolicyFiles) }, [])
 } catch (thrown) {
   const { code, message, detail, hint } = toPosternError(thrown)
-  const cause = thrown instanceof Error ? thrown.stack : String(thrown)
+  const cause = code === 'internal' && thrown instanceof Error ? thrown.stack : undefined
   parentPort?.postMessage({ error: { code, message, detail, hint, cause } }, [])
 }

@@ -110,7 +110,9 @@ export function statementContext(
 /** What has to be allowed: the statement's commands, and `OPAQUE` where part of it is not understood. */
 export function commandsOf(statement: StatementAnalysis): readonly Command[] {
   const known = statement.commands.map((command) =>
-    commandGroups.has(command.name) ? command : { ...command, name: 'OPAQUE' },
+    commandGroups.has(command.name)
+      ? command
+      : { name: 'OPAQUE', relations: command.relations, hasWhere: command.hasWhere },
   )
   const isOpaqueAsked = known.some(({ name }) => commandGroups.get(name) === 'opaque')
   if ((statement.opaque === null && known.length > 0) || isOpaqueAsked) return known

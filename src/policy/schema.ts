@@ -32,9 +32,10 @@ const session = record({
 const statement = record({ kind: text, hasWhere: truth, count: whole, functions: texts, opaque: truth })
 
 /**
- * The Cedar schema that every policy is validated against: DESIGN's vocabulary, with one action per SQL command. The
+ * The Cedar schema that every policy is validated against: one action per SQL command in its group, all groups in
+ * `statement`, so that a policy about `context.statement` can leave `connect` and `unmask` out, which have none. The
  * resources have no attributes on purpose: two relations that no policy names are then the same to every policy, and
- * one answer serves both (see `classes.ts`).
+ * one answer serves both (see `questions.ts`).
  */
 export function policySchema(): SchemaJson<string> {
   const labels = { tags: text }
@@ -53,7 +54,8 @@ export function policySchema(): SchemaJson<string> {
         Column: { memberOfTypes: ['Relation', 'Tag'], ...labels },
       },
       actions: {
-        ...Object.fromEntries(actionGroups.map((group) => [group, {}])),
+        statement: {},
+        ...Object.fromEntries(actionGroups.map((group) => [group, { memberOf: [{ id: 'statement' }] }])),
         connect: { appliesTo: { principalTypes, resourceTypes: ['Database'], context: record({ session }) } },
         unmask: { appliesTo: { principalTypes, resourceTypes: ['Column'], context: record({ session }) } },
         ...Object.fromEntries(

@@ -43,7 +43,7 @@ export function statementOf(
 ): StatementAnalysis {
   const { hasWhere = true, opaque = null, functions = [] } = facts
   const named = relations.map((relation) => {
-    const [name = '', schema = null] = relation.split('.').reverse()
+    const [name = '', schema = null] = relation.split('.').toReversed()
     return { schema, name }
   })
   return {
