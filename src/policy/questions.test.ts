@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import { preparsePolicySet, preparseSchema, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs'
+import * as fc from 'fast-check'
+import type { StatementRequest } from '../core/decision.ts'
+import type { Command } from '../core/statement.ts'
+import { createDecider } from './decide.ts'
+import type { PolicySet } from './load.ts'
+import { relationId, schemaId } from './names.ts'
+import { policySchema } from './schema.ts'
+import { policySetOf, principalNamed, statementOf, statementRequest } from './testing.ts'
+
+/** Policies that look at everything policies can look at; the tests put random choices of them in force. */
+const pool = `
+@id("p0") permit (principal in Group::"engineering", action in [Action::"read", Action::"write"], resource in Database::"shop");
+@id("p1") permit (principal, action in Action::"read", resource in Schema::"shop.public");
+@id("p2") permit (principal == Human::"alice", action, resource);
+@id("p3") permit (principal is Service, action in Action::"write", resource == Relation::"shop.hr.salaries");
+@id("p4") permit (principal, action, resource) when { resource.hasTag("env") && resource.getTag("env") == "test" };
+@id("p5") permit (principal, action, resource) when { principal.groups.contains("dba") };
+@id("p6") permit (principal, action, resource) when { context.session.clientAddress.isInRange(ip("10.0.0.0/8")) };
+@id("p7") permit (principal, action, resource) when { context.session.hour < 12 };
+@id("f0") forbid (principal, action, resource in Schema::"shop.hr") unless { principal in Group::"dba" };
+@id("f1") forbid (principal, action, resource == Relation::"shop.public.orders") when { context.statement.kind == "DELETE" };
+@id("f2") @approvers("dba") forbid (principal, action in Action::"statement", resource) when { !context.statement.hasWhere };
+@id("f3") forbid (principal, action in Action::"statement", resource) when { context.statement.functions.contains("pg_sleep") };
+@id("f4") forbid (principal, action, resource) when { context.session.applicationName like "bad*" || !context.session.tls };
+@id("f5") forbid (principal is Agent, action in Action::"statement", resource) when { context.statement.opaque };
+@id("f6") forbid (principal, action in Action::"statement", resource) when { !context.session.authenticationMethods.contains("mfa") };
+@id("f7") forbid (principal, action in Action::"statement", resource) when { context.statement.count > 2 };
+@id("f8") forbid (principal, action, resource) when { context.session.weekday >= 6 };
+@id("f9") forbid (principal, action in Action::"write", resource in Schema::"shop.a.b") unless { context.session.actors.isEmpty() };
+`.replace('shop.a.b', 'shop.\\"a.b\\"')
+
+const principals = fc.record({
+  name: fc.constantFrom('alice', 'bob', '?'),
+  kind: fc.constantFrom('human' as const, 'service' as const, 'agent' as const),
+  groups: fc.subarray(['engineering', 'dba', 'other', '?']),
+  authenticationMethods: fc.subarray(['pwd', 'mfa']),
+  actors: fc.subarray([{ issuer: 'https://idp.example.com', subject: 'robot' }]),
+})
+const relations = fc.record({
+  schema: fc.constantFrom('public', 'hr', 'a.b', 'other'),
+  name: fc.constantFrom('orders', 'salaries', 'x'),
+})
+const commands: fc.Arbitrary<Command> = fc.record({
+  name: fc.constantFrom('SELECT', 'DELETE', 'UPDATE', 'DROP TABLE', 'OPAQUE'),
+  relations: fc.array(relations, { maxLength: 2 }),
+  hasWhere: fc.boolean(),
+})
+const requests: fc.Arbitrary<StatementRequest> = fc
+  .record({
+    principal: principals.map(({ name, ...facts }) => principalNamed(name, facts)),
+    database: fc.constantFrom('shop', 'other').chain((name) =>
+      fc.constantFrom('test', 'production', null).map((env) => ({
+        name,
+        labels: new Map(env === null ? [] : [['env', env]]),
+      })),
+    ),
+    session: fc.record({
+      clientAddress: fc.constantFrom('10.1.1.1', '::ffff:10.1.1.1', '192.0.2.1', '::1', 'fe80::1%eth0'),
+      applicationName: fc.constantFrom('psql', 'bad one'),
+      isTls: fc.boolean(),
+    }),
+    nowMs: fc.integer({ min: 0, max: 4_000_000_000_000 }),
+    statementCount: fc.integer({ min: 1, max: 4 }),
+    commands: fc.array(commands, { minLength: 1, maxLength: 3 }),
+    functions: fc.subarray(['pg_sleep', 'pg_catalog.pg_sleep', 'now']),
+  })
+  .map(({ commands, functions, ...facts }) => {
+    const isOpaque = commands.some(({ name }) => name === 'OPAQUE')
+    const kind = commands[0]?.name ?? ''
+    const statement = statementOf(kind, [], { functions, opaque: isOpaque ? 'unknown function' : null })
+    return statementRequest({ ...statement, commands }, facts)
+  })
+
+let all: PolicySet
+let byId: Map<string, PolicySet['policies'][number]>
+before(async () => {
+  all = await policySetOf(pool)
+  assert.equal(preparseSchema('plain', policySchema()).type, 'success')
+  byId = new Map(all.policies.map((policy) => [policy.id, policy]))
+})
+
+function chosen(ids: readonly string[]): PolicySet {
+  return { ...all, policies: all.policies.filter(({ id }) => ids.includes(id)) }
+}
+
+const chosenIds = fc.subarray(
+  [...pool.matchAll(/@id\("(\w+)"\)/gu)].map(([, id]) => id ?? ''),
+  { minLength: 1 },
+)
+
+/** The slow plain way: every command on every relation by its own name, checked against the schema, nothing left out. */
+function isAllowedPlainly(ids: readonly string[], request: StatementRequest): boolean {
+  const { principal, database, session, statement, statementCount, nowMs } = request
+  const now = new Date(nowMs)
+  const type = { human: 'Human', service: 'Service', agent: 'Agent' }[principal.kind]
+  const group = (id: string) => ({ uid: { type: 'Group', id }, attrs: {}, parents: [] })
+  const { name, issuer, subject, groups } = principal
+  const tags = Object.fromEntries(database.labels)
+  const home = { type: 'Database', id: database.name }
+  const names = statement.functions.flatMap((written) => [written, written.split('.').at(-1) ?? ''])
+  const staticPolicies = Object.fromEntries(ids.map((id) => [id, byId.get(id)?.text ?? '']))
+  assert.equal(preparsePolicySet('plain', { staticPolicies }).type, 'success')
+  return statement.commands.every((command) => {
+    const resources = command.relations.map((relation) => {
+      const schema = { type: 'Schema', id: schemaId(database.name, relation.schema ?? '') }
+      const uid = { type: 'Relation', id: relationId(database.name, relation.schema ?? '', relation.name) }
+      return {
+        uid,
+        entities: [
+          { uid: schema, attrs: {}, tags, parents: [home] },
+          { uid, attrs: {}, tags, parents: [schema] },
+        ],
+      }
+    })
+    return (resources.length === 0 ? [{ uid: home, entities: [] }] : resources).every((resource) => {
+      const answer = statefulIsAuthorized({
+        principal: { type, id: name },
+        action: { type: 'Action', id: command.name },
+        resource: resource.uid,
+        context: {
+          statement: {
+            kind: statement.kind,
+            hasWhere: command.hasWhere,
+            count: statementCount,
+            functions: [...new Set(names)],
+            opaque: statement.opaque !== null,
+          },
+          session: {
+            clientAddress: {
+              __extn: { fn: 'ip', arg: session.clientAddress.replace('::ffff:', '').replace('%eth0', '') },
+            },
+            applicationName: session.applicationName,
+            tls: session.isTls,
+            authenticationMethods: [...principal.authenticationMethods],
+            actors: principal.actors.map(({ issuer, subject }) => ({ issuer, subject })),
+            time: { __extn: { fn: 'datetime', arg: now.toISOString() } },
+            hour: now.getUTCHours(),
+            weekday: now.getUTCDay() || 7,
+          },
+        },
+        entities: [
+          {
+            uid: { type, id: name },
+            attrs: { name, issuer, subject, groups: [...groups] },
+            parents: groups.map((id) => ({ type: 'Group', id })),
+          },
+          ...groups.map(group),
+          { uid: home, attrs: {}, tags, parents: [] },
+          ...resource.entities,
+        ],
+        preparsedSchemaName: 'plain',
+        validateRequest: true,
+        preparsedPolicySetId: 'plain',
+      })
+      assert.equal(answer.type, 'success', JSON.stringify(answer))
+      return answer.type === 'success' && answer.response.decision === 'allow'
+    })
+  })
+}
+
+describe('deciding with what no policy looks at left out', () => {
+  test('says the same as deciding with everything', () => {
+    fc.assert(
+      fc.property(chosenIds, fc.array(requests, { minLength: 1, maxLength: 3 }), (ids, asked) => {
+        // One decider for several requests: an answer kept for one must be right for the other.
+        const decider = createDecider(chosen(ids))
+        for (const request of [...asked, ...asked]) {
+          assert.equal(decider.decideStatement(request).effect === 'allow', isAllowedPlainly(ids, request))
+        }
+      }),
+      { numRuns: 100, interruptAfterTimeLimit: 20_000 },
+    )
+  })
+
+  test('never lets another forbid turn a deny into an allow', () => {
+    fc.assert(
+      fc.property(
+        chosenIds,
+        fc.constantFrom('f0', 'f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'f9'),
+        requests,
+        (ids, forbid, request) => {
+          const without = createDecider(chosen(ids.filter((id) => id !== forbid))).decideStatement(request)
+          const withIt = createDecider(chosen([...ids, forbid])).decideStatement(request)
+          assert.ok(without.effect === 'allow' || withIt.effect === 'deny')
+        },
+      ),
+      { numRuns: 200, interruptAfterTimeLimit: 10_000 },
+    )
+  })
+})
+
+describe('an unqualified name', () => {
+  const decided = async (policies: string, relation: string, searchPath: readonly string[] | null) => {
+    const decider = createDecider(await policySetOf(policies))
+    const decision = decider.decideStatement(statementRequest(statementOf('SELECT', [relation]), { searchPath }))
+    return decision.effect === 'allow' ? 'allow' : `${decision.reason} ${decision.resource}`
+  }
+  const everywhere = 'permit (principal, action, resource in Database::"shop");\n'
+  const notHr = '@id("hr") forbid (principal, action, resource in Schema::"shop.hr");\n'
+  const publicOnly = 'permit (principal, action, resource in Schema::"shop.public");\n'
+
+  test('is refused where any schema of the search path is', async () => {
+    assert.equal(await decided(everywhere + notHr, 'salaries', ['public']), 'allow')
+    assert.equal(await decided(everywhere + notHr, 'salaries', ['public', 'hr']), 'forbidden shop.hr.salaries')
+    assert.equal(await decided(publicOnly, 'orders', ['public']), 'allow')
+    assert.equal(await decided(publicOnly, 'orders', ['public', 'other']), 'not_permitted shop.other.orders')
+  })
+
+  test('is refused on an unknown search path where any schema that a policy names is', async () => {
+    assert.equal(await decided(everywhere, 'salaries', null), 'allow')
+    assert.equal(await decided(everywhere + notHr, 'salaries', null), 'forbidden shop.hr.salaries')
+    const one = '@id("s") forbid (principal, action, resource == Relation::"shop.hr.salaries");'
+    assert.equal(await decided(everywhere + one, 'salaries', null), 'forbidden shop.hr.salaries')
+    assert.equal(await decided(everywhere + one, 'orders', null), 'allow')
+    assert.equal(await decided(publicOnly, 'orders', null), 'not_permitted shop.?.orders')
+  })
+
+  test('is refused on an empty search path unless the database as a whole is permitted', async () => {
+    assert.equal(await decided(publicOnly, 'orders', []), 'not_permitted shop.?.orders')
+    assert.equal(await decided(everywhere, 'orders', []), 'allow')
+  })
+
+  test('may mean a system catalog, which PostgreSQL looks for first', async () => {
+    const noCatalog = '@id("c") forbid (principal, action, resource in Schema::"shop.pg_catalog");\n'
+    assert.equal(await decided(publicOnly, 'pg_authid', ['public']), 'not_permitted shop.pg_catalog.pg_authid')
+    assert.equal(await decided(everywhere + noCatalog, 'pg_authid', ['public']), 'forbidden shop.pg_catalog.pg_authid')
+    assert.equal(await decided(everywhere + noCatalog, 'orders', ['public']), 'forbidden shop.pg_catalog.orders')
+    assert.equal(await decided(publicOnly, 'orders', ['public']), 'allow')
+  })
+
+  test('that needs quotes stays apart from another that would look the same', async () => {
+    const quoted = '@id("q") forbid (principal, action, resource == Relation::"shop.\\"a.b\\".c");'
+    const decider = createDecider(await policySetOf(everywhere + quoted))
+    const effects = [
+      { schema: 'a.b', name: 'c' },
+      { schema: 'a', name: 'b.c' },
+    ].map((relation) => {
+      const statement = {
+        ...statementOf('SELECT', []),
+        commands: [{ name: 'SELECT', relations: [relation], hasWhere: true }],
+      }
+      return decider.decideStatement(statementRequest(statement)).effect
+    })
+    assert.deepEqual(effects, ['deny', 'allow'])
+  })
+})
+
+describe('time', () => {
+  test('is looked at again where a policy asks for it', async () => {
+    const office =
+      'permit (principal, action, resource) when { context.session.hour >= 8 && context.session.hour < 18 };'
+    const decider = createDecider(await policySetOf(office))
+    const statement = statementOf('SELECT', [])
+    const at = (hour: number) =>
+      decider.decideStatement(statementRequest(statement, { nowMs: Date.UTC(2026, 10, 23, hour, 59, 59) })).effect
+    assert.deepEqual([at(7), at(8), at(17), at(18)], ['deny', 'allow', 'allow', 'deny'])
+  })
+
+  test('can end access for good', async () => {
+    const until =
+      'permit (principal, action, resource) when { context.session.time < datetime("2026-12-01T00:00:00Z") };'
+    const decider = createDecider(await policySetOf(until))
+    const at = (nowMs: number) => decider.decideStatement(statementRequest(statementOf('SELECT', []), { nowMs })).effect
+    assert.deepEqual([at(Date.UTC(2026, 10, 30)), at(Date.UTC(2026, 11, 1))], ['allow', 'deny'])
+    assert.equal(decider.usesTime, true)
+  })
+})
