@@ -1,0 +1,173 @@
+import { commandGroups } from '../core/commands.ts'
+import type { Command, CommandName, RelationName, StatementAnalysis, StatementNames } from '../core/statement.ts'
+import { limits } from '../core/limits.ts'
+
+/** Collects what one statement does while its tree is walked. */
+export class Effects {
+  /** True while the tree only defines what will run later, as a view's query or a column's default. */
+  isDefinition = false
+  copy: 'in' | 'out' | null = null
+  /** Whether there is a query at all: `SELECT 1` reads no relation and still is a SELECT. */
+  hasQuery = false
+  prepares: StatementNames['prepares'] = null
+  executes: string | null = null
+  declares: string | null = null
+  fetches: string | null = null
+  readonly #commands = new Map<string, Command>()
+  readonly #reads = new Map<string, RelationName>()
+  readonly #functions = new Set<string>()
+  #opaque: string | null = null
+  #mayChangeSettings = false
+
+  /** Notes a command; the first one noted is the top-level one, unless that is a SELECT. */
+  add(
+    name: CommandName,
+    relations: readonly RelationName[] = [],
+    row: { hasWhere: boolean } = { hasWhere: true },
+  ): void {
+    const distinct = distinctRelations(relations)
+    const key = `${name}${row.hasWhere ? '+' : '-'}${distinct.map(relationKey).join(',')}`
+    if (this.#commands.has(key)) return
+    this.#commands.set(key, { name, relations: distinct, hasWhere: row.hasWhere })
+    if (this.#commands.size > limits.statementsPerTextMax) this.hide('it does more things than can be listed')
+  }
+
+  /** Notes a relation that is read. */
+  read(relation: RelationName): void {
+    this.#reads.set(relationKey(relation), relation)
+  }
+
+  /** Notes a function by the name it is called by. */
+  call(name: string): void {
+    this.#functions.add(name)
+  }
+
+  /** Notes that some of it cannot be analysed, and why. The first reason is kept. */
+  hide(reason: string): void {
+    this.#opaque ??= reason
+  }
+
+  /** Notes that a setting may change where the commands do not say so already. */
+  touchSettings(): void {
+    this.#mayChangeSettings = true
+  }
+
+  /** The relations read so far. */
+  get reads(): RelationName[] {
+    return [...this.#reads.values()]
+  }
+
+  get commands(): Command[] {
+    return [...this.#commands.values()]
+  }
+
+  /** Takes over all that `inner` does: it runs as part of this statement. */
+  include(inner: Effects): void {
+    for (const command of inner.commands) this.add(command.name, command.relations, command)
+    this.includeReads(inner)
+    this.#mayChangeSettings ||= inner.#mayChangeSettings
+  }
+
+  /** Takes over what `inner` reads and calls and what is opaque in it, but not what it changes: it is not run now. */
+  includeReads(inner: Effects): void {
+    for (const relation of inner.reads) this.read(relation)
+    for (const name of inner.#functions) this.call(name)
+    if (inner.#opaque !== null) this.hide(inner.#opaque)
+    this.executes ??= inner.executes
+    this.hasQuery ||= inner.hasQuery
+  }
+
+  /** The finished analysis. */
+  toAnalysis(kind: CommandName, sql: string): StatementAnalysis {
+    const commands = this.#inOrder(kind)
+    const opaque = this.#opaque
+    if (opaque !== null && commandGroups.get(kind) !== 'opaque') commands.push(opaqueCommand)
+    return {
+      sql,
+      kind,
+      commands,
+      opaque,
+      functions: [...this.#functions],
+      names: this.#names(),
+      copy: this.copy,
+      mayChangeSettings:
+        this.#mayChangeSettings || opaque !== null || commands.some((command) => !quietCommands.has(command.name)),
+    }
+  }
+
+  #inOrder(kind: CommandName): Command[] {
+    // What stands in a WITH is noted before the INTO of the SELECT behind it.
+    const commands = this.commands.toSorted((a, b) => Number(b.name === kind) - Number(a.name === kind))
+    if (!this.hasQuery && this.#reads.size === 0) return commands
+    const select = this.#reads.size === 0 ? bareSelect : { name: 'SELECT', relations: this.reads, hasWhere: true }
+    if (kind === 'SELECT') return [select, ...commands]
+    return [...commands.slice(0, 1), select, ...commands.slice(1)]
+  }
+
+  #names(): StatementNames {
+    const { prepares, executes, declares, fetches } = this
+    if (prepares === null && executes === null && declares === null && fetches === null) return noNames
+    return { prepares, executes, declares, fetches }
+  }
+}
+
+/** The analysis of a text that is not understood at all: anything may happen. */
+export function opaqueAnalysis(sql: string, reason: string): StatementAnalysis {
+  return {
+    sql,
+    kind: 'OPAQUE',
+    commands: [opaqueCommand],
+    opaque: reason,
+    functions: [],
+    names: noNames,
+    copy: 'in',
+    mayChangeSettings: true,
+  }
+}
+
+/** Names that nothing in a statement defines or uses. */
+const noNames: StatementNames = { prepares: null, executes: null, declares: null, fetches: null }
+const opaqueCommand: Command = { name: 'OPAQUE', relations: [], hasWhere: true }
+const bareSelect: Command = { name: 'SELECT', relations: [], hasWhere: true }
+
+/**
+ * Commands that leave every setting as it is, so that texts sent behind them are read as those before. All others may
+ * change one, if only by a trigger, an event trigger or the end of a transaction that had changed one.
+ */
+const quietCommands: ReadonlySet<CommandName> = new Set([
+  'EMPTY',
+  'BEGIN',
+  'START TRANSACTION',
+  'SAVEPOINT',
+  'RELEASE',
+  'COMMIT PREPARED',
+  'ROLLBACK PREPARED',
+  'SHOW',
+  'PREPARE',
+  'DEALLOCATE',
+  'DECLARE CURSOR',
+  'CLOSE CURSOR',
+  'LISTEN',
+  'UNLISTEN',
+  'NOTIFY',
+  'SELECT',
+  'EXPLAIN',
+  'COPY TO',
+  'LOCK TABLE',
+  'VACUUM',
+  'ANALYZE',
+  'CHECKPOINT',
+  'ALTER SYSTEM',
+  'ALTER ROLE',
+  'ALTER DATABASE',
+])
+
+function relationKey(relation: RelationName): string {
+  // A name cannot hold NUL, so the two parts cannot run into each other.
+  return relation.schema === null ? relation.name : `${relation.schema}\0${relation.name}`
+}
+
+function distinctRelations(relations: readonly RelationName[]): readonly RelationName[] {
+  if (relations.length < 2) return relations
+  return [...new Map(relations.map((relation) => [relationKey(relation), relation])).values()]
+}
