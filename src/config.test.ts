@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 import { createCertificateAuthority, issueCertificate } from '../sandbox/certificate.ts'
-import { loadConfig } from './config.ts'
+import { loadConfig, loadSections } from './config.ts'
 import { PosternError } from './core/errors.ts'
 
 const issuers = `
@@ -237,5 +237,23 @@ describe('a refused configuration', () => {
       `${plaintext}${issuers}${databases.replace('environment: SHOP_PASSWORD', 'password: [s3cret]')}`,
     )
     assert.doesNotMatch(said, /s3cret/u)
+  })
+})
+
+describe('some sections of a configuration', () => {
+  test('can be read where the rest cannot', () => {
+    const file = join(folder, 'partial.yaml')
+    writeFileSync(file, `listen: { tls: { certificate: absent, key: absent } }\ndatabases: \${NOPE}\n${issuers}`)
+    const { issuers: read, listen } = loadSections(file, ['issuers', 'listen'], {})
+    assert.equal(read[0]?.url, 'https://idp.example.com')
+    assert.equal(listen.tls?.certificate, 'absent')
+  })
+
+  test('are checked like the whole', () => {
+    const file = join(folder, 'partial.yaml')
+    writeFileSync(file, 'issuers:\n  - { url: x, audience: y }\n')
+    assert.throws(() => loadSections(file, ['issuers'], {}), /line 2: `issuers\[0\]\.url` must be a URL/u)
+    assert.throws(() => loadSections(file, ['journal', 'issuers'], {}), PosternError)
+    assert.equal(loadSections(file, ['journal'], {}).journal.directory, 'journal')
   })
 })

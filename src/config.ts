@@ -3,7 +3,8 @@ import { basename, dirname, resolve } from 'node:path'
 import { buildConfig } from './config/build.ts'
 import type { Config } from './config/build.ts'
 import { createFileReader } from './config/files.ts'
-import { validateConfig } from './config/validate.ts'
+import type { ConfigFile } from './config/schema.ts'
+import { validateConfig, validateSections } from './config/validate.ts'
 import { readYaml } from './config/yaml-file.ts'
 import type { Fault, YamlFile } from './config/yaml-file.ts'
 import { PosternError } from './core/errors.ts'
@@ -21,7 +22,7 @@ export function loadConfig(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Config {
   const path = resolve(file)
-  const yaml = readYaml(read(path, file), environment)
+  const yaml = readYaml(read(path, file), { environment })
   fail(file, yaml, yaml.faults)
   const { file: values, faults } = validateConfig(yaml.value)
   if (values === null || faults.length > 0) return fail(file, yaml, faults) ?? unreachable()
@@ -29,6 +30,21 @@ export function loadConfig(
   const config = buildConfig(values, { file: path, directory: dirname(path), reader })
   fail(file, yaml, reader.faults)
   return config
+}
+
+/**
+ * Reads some sections of postern.yaml for commands that need no more and may run where the rest cannot be read: on a
+ * client's machine, under another account. No file is opened but this one; paths in it are relative to its folder.
+ */
+export function loadSections<Section extends keyof ConfigFile>(
+  file: string,
+  sections: readonly Section[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Pick<ConfigFile, Section> {
+  const yaml = readYaml(read(resolve(file), file), { environment, sections })
+  fail(file, yaml, yaml.faults)
+  const { values, faults } = validateSections(yaml.value, sections)
+  return values ?? fail(file, yaml, faults) ?? unreachable()
 }
 
 function read(path: string, shown: string): string {

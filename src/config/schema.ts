@@ -108,34 +108,36 @@ const credential = z.strictObject({
   password: z.string().min(1).optional().describe('The password itself; better as `${NAME}` than written out.'),
 })
 
-const database = z.strictObject({
-  host: text.describe('Host of PostgreSQL; a path that starts with `/` is the folder of its Unix socket.'),
-  port: whole(1, 65_535).default(5432).describe('Its port.'),
-  database: name.optional().describe('Its name in PostgreSQL; the same as the key unless told.'),
-  role: name.describe('The database role to log in as.'),
-  tls: z
-    .strictObject({
-      mode: z
-        .enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full'])
-        .default('verify-full')
-        .describe('As `sslmode` of PostgreSQL. `verify-full` unless told, `disable` on a Unix socket.'),
-      ca: filePath.optional().describe('PEM file of the authorities to trust instead of the system’s.'),
-      server_name: text.optional().describe('Name that the certificate has to carry where it is not `host`.'),
-    })
-    .prefault({})
-    .describe('How the connection to PostgreSQL is protected.'),
-  credential: credential
-    .describe('Where the password comes from: exactly one of the keys. Absent for `trust`.')
-    .optional(),
-  labels: z
-    .record(claim, z.string().max(200))
-    .default({})
-    .describe('What policies may ask for with `resource.getTag("env")`.'),
-  safe_functions: z
-    .array(text)
-    .default([])
-    .describe('Functions outside `pg_catalog`, as `schema.name`, that do nothing a policy would want to know.'),
-})
+const database = z
+  .strictObject({
+    host: text.describe('Host of PostgreSQL; a path that starts with `/` is the folder of its Unix socket.'),
+    port: whole(1, 65_535).default(5432).describe('Its port.'),
+    database: name.optional().describe('Its name in PostgreSQL; the same as the key unless told.'),
+    role: name.describe('The database role to log in as.'),
+    tls: z
+      .strictObject({
+        mode: z
+          .enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full'])
+          .default('verify-full')
+          .describe('As `sslmode` of PostgreSQL. `verify-full` unless told, `disable` on a Unix socket.'),
+        ca: filePath.optional().describe('PEM file of the authorities to trust instead of the system’s.'),
+        server_name: text.optional().describe('Name that the certificate has to carry where it is not `host`.'),
+      })
+      .prefault({})
+      .describe('How the connection to PostgreSQL is protected.'),
+    credential: credential
+      .describe('Where the password comes from: exactly one of the keys. Absent for `trust`.')
+      .optional(),
+    labels: z
+      .record(claim, z.string().max(200))
+      .default({})
+      .describe('What policies may ask for with `resource.getTag("env")`.'),
+    safe_functions: z
+      .array(text)
+      .default([])
+      .describe('Functions outside `pg_catalog`, as `schema.name`, that do nothing a policy would want to know.'),
+  })
+  .describe('One database.')
 
 /** The shape of postern.yaml. The reference page is generated from the descriptions. */
 export const configSchema = z.strictObject({

@@ -12,6 +12,17 @@ export function validateConfig(value: unknown): { file: ConfigFile | null; fault
   return { file: result.data, faults }
 }
 
+/** Checks only the values of some sections, each by itself. */
+export function validateSections<Section extends keyof ConfigFile>(
+  value: unknown,
+  sections: readonly Section[],
+): { values: Pick<ConfigFile, Section> | null; faults: readonly Fault[] } {
+  const mask = Object.fromEntries(sections.map((section) => [section, true as const]))
+  const result = configSchema.pick(mask as Record<keyof ConfigFile, true>).safeParse(value ?? {})
+  if (result.success) return { values: result.data, faults: [] }
+  return { values: null, faults: result.error.issues.flatMap((issue) => explain(issue)) }
+}
+
 type Issue = z.core.$ZodIssue
 
 function explain(issue: Issue): readonly Fault[] {

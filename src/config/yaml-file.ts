@@ -18,11 +18,18 @@ export interface YamlFile {
   lineOf(path: readonly (string | number)[]): number
 }
 
+/** The environment to take values from, and the top-level keys to read where not all are wanted. */
+export interface ReadOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly sections?: readonly string[] | undefined
+}
+
 /**
- * Reads YAML 1.2 and puts the environment's values in place of `${NAME}` in strings (`$${` stands for `${`). What is
+ * Reads YAML 1.2 (of `sections` only, if told) and puts the environment's values in place of `${NAME}` in strings (`$${` stands for `${`). What is
  * wrong comes back as faults; nothing is thrown.
  */
-export function readYaml(text: string, environment: Readonly<Record<string, string | undefined>>): YamlFile {
+export function readYaml(text: string, options: ReadOptions): YamlFile {
+  const { environment, sections } = options
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true })
   const lineAt = (offset: number) => counter.linePos(offset).line
@@ -32,6 +39,9 @@ export function readYaml(text: string, environment: Readonly<Record<string, stri
     remedy: 'Keys are followed by a colon and a space, and what belongs to a key is indented by spaces.',
     line: lineAt(error.pos[0]),
   }))
+  if (sections !== undefined && isMap(document.contents)) {
+    document.contents.items = document.contents.items.filter(({ key }) => sections.includes(keyOf(key)))
+  }
   visit(document, {
     Scalar: (key, node) => {
       if (key === 'key' || typeof node.value !== 'string') return

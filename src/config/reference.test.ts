@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { configReference } from './reference.ts'
+
+test('the reference page of postern.yaml is up to date (else run: node src/config/write-reference.ts)', () => {
+  const page = readFileSync(new URL('../../docs/reference/config.md', import.meta.url), 'utf8')
+  assert.equal(page, configReference())
+})
+
+test('the reference page describes every key', () => {
+  for (const line of configReference().split('\n')) assert.doesNotMatch(line, /^\| `.*\|\s*\|$/u, line)
+})
