@@ -1,0 +1,167 @@
+import { Client, DatabaseError, type QueryResult } from 'pg'
+import pc from 'picocolors'
+import { readEntries } from './record.ts'
+import { identities, startWorld, type World } from './world.ts'
+
+/** The demo: Postern does its main job in front of your eyes, and stays up for you to try. `--once` ends it at once. */
+async function main(): Promise<void> {
+  const isOnce = process.argv.includes('--once')
+  say(pc.dim('Starting PostgreSQL 18 with a shop database, an identity provider and Postern …'))
+  const world = await startWorld()
+  const stop = async (): Promise<void> => {
+    await world.stop()
+  }
+  try {
+    await tell(world)
+    if (isOnce) return
+    await inviteToTry(world)
+    await new Promise<void>((resolve) => {
+      process.once('SIGINT', resolve)
+      process.once('SIGTERM', resolve)
+    })
+    say('')
+  } finally {
+    await stop()
+  }
+}
+
+async function tell(world: World): Promise<void> {
+  heading('1. A log-in by name: the password is a token of the identity provider')
+  const { token } = await world.writeToken('alice@example.com')
+  const alice = await connect(world, { user: 'alice@example.com', password: token })
+  say(`${prompt('alice@example.com')}connected over TLS; she holds no database password`)
+
+  heading('2. A query')
+  await show(
+    alice,
+    'alice@example.com',
+    "SELECT status, count(*), sum(total) FROM orders WHERE placed_at >= '2025-06-01' GROUP BY status ORDER BY 2 DESC",
+  )
+
+  heading('3. Its record')
+  await showRecord(world)
+
+  heading('4. What policy forbids')
+  await show(alice, 'alice@example.com', 'DROP DATABASE shop')
+  say(pc.dim('   … and the session is alive after it:'))
+  await show(alice, 'alice@example.com', 'SELECT count(*) AS customers FROM customers')
+  await alice.end()
+
+  heading('5. The shared password of old')
+  try {
+    const intruder = await connect(world, { user: 'alice@example.com', password: 'shop-2019!' })
+    await intruder.end()
+    throw new Error('the shared password was accepted')
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+    say(
+      `$ psql "host=127.0.0.1 port=${String(world.port)} dbname=shop user=alice@example.com"   ${pc.dim('(password: shop-2019!)')}`,
+    )
+    sayError(error)
+  }
+  say('')
+}
+
+async function connect(world: World, who: { user: string; password: string }): Promise<Client> {
+  const client = new Client({
+    host: '127.0.0.1',
+    port: world.port,
+    database: 'shop',
+    application_name: 'demo',
+    ssl: { ca: world.authority },
+    ...who,
+  })
+  await client.connect()
+  return client
+}
+
+/** Runs a statement and shows what psql would. */
+async function show(client: Client, name: string, sql: string): Promise<void> {
+  say(`${prompt(name)}${sql};`)
+  try {
+    sayTable(await client.query(sql))
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+    sayError(error)
+  }
+}
+
+async function showRecord(world: World): Promise<void> {
+  const entries = await readEntries(world.journalDirectory)
+  const intent = entries.findLast((entry) => entry.type === 'intent')
+  const outcome = entries.findLast((entry) => entry.type === 'outcome')
+  if (intent === undefined || outcome === undefined) throw new Error('the statement is not on record')
+  const { principal, client } = intent
+  const rows: readonly (readonly [string, string])[] = [
+    [
+      'who',
+      `${principal.name} (${principal.kind}, ${principal.groups.join(', ')}), subject ${principal.subject} of ${principal.issuer}`,
+    ],
+    ['from', `${client.address}:${String(client.port)}, ${client.application}, ${client.tls?.version ?? 'no TLS'}`],
+    ['what', `${intent.kind} on ${intent.relations.join(', ')}`],
+    ['by', intent.policies.join(', ')],
+    ['outcome', `${outcome.outcome}, ${String(outcome.rows)} rows, ${(outcome.durationUs / 1000).toFixed(1)} ms`],
+    ['entries', `${String(intent.seq)} and ${String(outcome.seq)}, each holding the hash of the one before`],
+  ]
+  for (const [name, value] of rows) say(`   ${pc.cyan(name.padEnd(8))} ${value}`)
+}
+
+async function inviteToTry(world: World): Promise<void> {
+  const port = String(world.port)
+  say(pc.bold('It stays up. Try it (each token is good for an hour):'))
+  for (const { name, kind, groups } of identities) {
+    const { file } = await world.writeToken(name)
+    say('')
+    say(pc.dim(`# ${name}: ${kind}, ${groups.join(', ')}`))
+    say(
+      `PGPASSWORD=$(cat ${file}) psql "host=127.0.0.1 port=${port} dbname=shop user=${name} sslmode=verify-full sslrootcert=${world.authorityFile}"`,
+    )
+  }
+  const [first] = identities
+  const { file } = await world.writeToken(first?.name ?? '')
+  say('')
+  say(pc.dim('# any driver'))
+  say(
+    `echo "postgresql://${encodeURIComponent(first?.name ?? '')}:$(cat ${file})@127.0.0.1:${port}/shop?sslmode=verify-full&sslrootcert=${world.authorityFile}"`,
+  )
+  say('')
+  say(pc.dim('# the record: follow it, search it, prove that nothing was changed'))
+  for (const verb of ['tail', 'search --principal alice@example.com', 'verify']) {
+    say(`npm run -s postern -- audit ${verb} --config ${world.configFile}`)
+  }
+  say('')
+  say(pc.dim('Ctrl-C ends it.'))
+}
+
+function heading(text: string): void {
+  say('')
+  say(pc.bold(text))
+}
+
+function prompt(name: string): string {
+  return pc.green(`${name}@shop=> `)
+}
+
+function sayError(error: DatabaseError): void {
+  say(pc.red(`${error.severity ?? 'ERROR'}:  ${error.message}`) + pc.dim(`   (SQLSTATE ${error.code ?? ''})`))
+  if (error.detail !== undefined) say(`DETAIL:  ${error.detail}`)
+  if (error.hint !== undefined) say(`HINT:  ${error.hint}`)
+}
+
+function sayTable({ fields, rows }: QueryResult<Record<string, unknown>>): void {
+  const names = fields.map((field) => field.name)
+  const cells = rows.map((row) => names.map((name) => String(row[name])))
+  const widths = names.map((name, index) => Math.max(name.length, ...cells.map((row) => row[index]?.length ?? 0)))
+  const line = (row: readonly string[]): string =>
+    ` ${row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(' | ')}`
+  say(line(names))
+  say(widths.map((width) => '-'.repeat(width + 2)).join('+'))
+  for (const row of cells) say(line(row))
+  say(`(${String(rows.length)} row${rows.length === 1 ? '' : 's'})`)
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+await main()
