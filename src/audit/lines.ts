@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { lineBytesMax } from './entry.ts'
 
-const chunkBytes = 256 * 1024
+const chunkBytes = 64 * 1024
 const lineFeed = 0x0a
 
 /** One line of a segment. `bytes` includes the line feed where there is one and is good until the next step. */

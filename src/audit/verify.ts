@@ -247,6 +247,9 @@ class ChainCheck {
     if (ahead !== null && ahead.entry !== null && ahead.entry.prev !== line.hash) {
       return this.#found('altered', here, 'the entry was changed: neither the line before nor the line after fits it')
     }
+    if (line.entry?.type === 'checkpoint' && line.entry['head'] === this.#head?.hash) {
+      return this.#found('altered', here, "the checkpoint's link to the line before it was changed")
+    }
     return this.#found('altered', before, 'the entry was changed: its hash is not the one that the next line carries')
   }
 

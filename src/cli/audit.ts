@@ -192,6 +192,11 @@ async function printAll(records: AsyncIterable<Shown>, asJson: boolean): Promise
   const output = process.stdout
   const widthMax = output.isTTY ? output.columns : Number.POSITIVE_INFINITY
   let printed = 0
+  // A reader such as `head` that has seen enough closes the pipe; that is no failure of ours.
+  output.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
   for await (const shown of records) {
     if (!output.writable) break
     const lines = asJson
