@@ -294,10 +294,9 @@ export class Session {
     services.journal.append('session_ended', JSON.stringify(ended).slice(1, -1), this.#context.members)
     services.journal.commit(() => this.#onEnded())
     if (backend.socket.writable) backend.socket.end(terminate)
-    // Whoever does not take his last bytes in good time loses them.
-    setTimeout(() => backend.socket.destroy(), limits.closePatienceMs).unref()
     client.end()
-    setTimeout(() => client.destroy(), limits.closePatienceMs).unref()
+    destroyInTime(backend.socket)
+    destroyInTime(client)
   }
 
   /** A bug, or an answer of PostgreSQL that fits nothing: nothing of this session can be trusted any more. */
@@ -328,4 +327,11 @@ export class Session {
     const client = { ...clientFacts, application: this.#exchange.settings.application }
     return sessionMembers({ session: id, principal, client, database: database.resource.name })
   }
+}
+
+/** Whoever does not take his last bytes in good time loses them. */
+function destroyInTime(socket: Socket): void {
+  if (socket.closed) return
+  const timer = setTimeout(() => socket.destroy(), limits.closePatienceMs).unref()
+  socket.once('close', () => clearTimeout(timer))
 }
