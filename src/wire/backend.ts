@@ -127,7 +127,6 @@ export function decodeNegotiateProtocolVersion(body: Buffer): { version: number;
   const reader = new Reader(body, 'NegotiateProtocolVersion')
   const version = reader.int32()
   const count = reader.uint32()
-  if (count > reader.remaining) throw reader.violation('it announces more items than it holds')
   const unknownOptions: string[] = []
   for (let i = 0; i < count; i++) unknownOptions.push(reader.cstring())
   reader.end()

@@ -40,7 +40,6 @@ export function readNumeric(reader: Reader): string {
   if ((sign !== 0 && sign !== numericNegative) || scale > numericScaleMax) {
     throw reader.violation('a numeric has an invalid sign or scale')
   }
-  if (digitCount * 2 > reader.remaining) throw reader.violation('it announces more items than it holds')
   let significand = ''
   for (let i = 0; i < digitCount; i++) {
     const digit = reader.int16()

@@ -75,6 +75,7 @@ void test('an announced length allocates nothing: memory follows the bytes that 
   const framers = Array.from({ length: 50 }, () => {
     const framer = new Framer({ messageBytesMax: 0x7fff_ffff })
     framer.push(Buffer.from('517ffffff0', 'hex'))
+    assert.equal(framer.next(), null)
     framer.push(Buffer.alloc(100))
     assert.equal(framer.next(), null)
     return framer

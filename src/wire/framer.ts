@@ -26,11 +26,10 @@ export interface FramerOptions {
 export class Framer {
   readonly #messageBytesMax: (type: number) => number
   // The bytes not handed out yet are #buffer[#start, #end). Bytes before #start may be views in other hands, so the
-  // buffer is never compacted in place; bytes after #end are free to fill only where #isOwned.
+  // buffer is never compacted in place. Bytes after #end are ours to fill: a chunk that is kept has none.
   #buffer: Buffer = noBytes
   #start = 0
   #end = 0
-  #isOwned = false
   // How many bytes the message at #start takes once its header has been checked, else 0.
   #wanted = 0
 
@@ -52,11 +51,10 @@ export class Framer {
       this.#buffer = chunk
       this.#start = 0
       this.#end = chunk.length
-      this.#isOwned = false
       return
     }
     const needed = buffered + chunk.length
-    if (!this.#isOwned || this.#end + chunk.length > this.#buffer.length) this.#grow(needed)
+    if (this.#end + chunk.length > this.#buffer.length) this.#grow(needed)
     this.#buffer.set(chunk, this.#end)
     this.#end += chunk.length
   }
@@ -93,7 +91,6 @@ export class Framer {
     this.#buffer = noBytes
     this.#start = 0
     this.#end = 0
-    this.#isOwned = false
     this.#wanted = 0
     return rest
   }
@@ -131,7 +128,6 @@ export class Framer {
     this.#end -= this.#start
     this.#start = 0
     this.#buffer = grown
-    this.#isOwned = true
   }
 }
 

@@ -82,6 +82,7 @@ void test('what is unknown or malformed is shown as hexadecimal digits', () => {
     [1083, 'ffffffffffffffff', 'a negative time'],
     [1266, '00000000000000000000e100', 'a zone of 16 hours'],
     [1114, '7ffffffffffffffe', 'a timestamp after the end of the calendar'],
+    [1114, '8000000000000001', 'a timestamp before its beginning'],
     [1560, 'ffffffff', 'a negative bit count'],
     [1560, '00000009ff', 'fewer bits than announced'],
     [1700, '0001000000000000', 'fewer digits than announced'],
@@ -92,14 +93,14 @@ void test('what is unknown or malformed is shown as hexadecimal digits', () => {
     [869, '02210004c0a80101', 'a prefix that is too long'],
     [869, '02200003c0a801', 'an address that is too short'],
     [3802, '027b7d', 'an unknown version'],
-    [1007, '000000070000000000000017', 'seven dimensions'],
-    [1007, 'ffffffff0000000000000017', 'a negative number of dimensions'],
-    [1007, '0000000100000000000000177fffffff00000001', 'two billion elements'],
-    [1007, '000000020000000000000017ffffffff00000001ffffffff00000001', 'negative sizes'],
+    [1007, '000000070000000000000017' + '0000000100000001'.repeat(7) + '0000000400000001', 'seven dimensions'],
+    [1007, 'ffffffff00000000000000170000000400000001', 'a negative number of dimensions'],
+    [1007, '0000000100000000000000177fffffff00000001' + '0000000400000001'.repeat(1000), 'two billion elements'],
+    [1007, '000000020000000000000017ffffffff00000001ffffffff000000010000000400000001', 'negative sizes'],
     [1007, '000000000000000000000019', 'elements of another type'],
     [1007, '0000000100000000000000170000000100000001000000020001', 'an element that is too short'],
     [3904, '02ffffffff0000000400000005', 'a bound that is NULL'],
-    [4451, 'ffffffff', 'four billion ranges'],
+    [4451, 'ffffffff' + '0000000101'.repeat(1000), 'four billion ranges'],
   ]
   for (const [oid, hex, what] of cases) {
     assert.equal(decodeParameter(Buffer.from(hex, 'hex'), 1, oid), `\\x${hex}`, what)
