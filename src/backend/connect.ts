@@ -16,7 +16,7 @@ import type { AuthenticationMethod } from './authenticate.ts'
 import { cancelBackend } from './cancel.ts'
 import type { CancelKey } from './cancel.ts'
 import type { Credential } from './credential.ts'
-import { BackendRefusal, loginFailed, unavailable } from './failure.ts'
+import { BackendFault, BackendRefusal, loginFailed, unavailable } from './failure.ts'
 import { MessageStream } from './message-stream.ts'
 import { addressOf } from './target.ts'
 import type { BackendTarget } from './target.ts'
@@ -61,16 +61,16 @@ export async function connectBackend(
   startup: ReadonlyMap<string, string>,
   options: ConnectOptions,
 ): Promise<BackendConnection> {
-  const parameters = startupParameters(target, startup)
+  const startupMessage = encodeStartupMessage(protocol32, startupParameters(target, startup))
   try {
-    return await attempt(target, parameters, options)
+    return await attempt(target, startupMessage, options)
   } catch (error) {
     if (!(error instanceof RejectedPassword)) throw error
     // The password may have been rotated since the credential was last read. Once only: some servers lock a role out.
     if (!(await options.credential.renew(error.password))) throw error.failure
   }
   try {
-    return await attempt(target, parameters, options)
+    return await attempt(target, startupMessage, options)
   } catch (error) {
     throw error instanceof RejectedPassword ? error.failure : error
   }
@@ -90,14 +90,14 @@ class RejectedPassword extends Error {
 
 async function attempt(
   target: BackendTarget,
-  parameters: ReadonlyMap<string, string>,
+  startupMessage: Buffer,
   options: ConnectOptions,
 ): Promise<BackendConnection> {
   const transport = await openTransport(target, options.signal)
   const stream = new MessageStream(transport.socket, options.signal)
   const login: Login = { target, transport, stream, options, notices: [], password: null }
   try {
-    return await logIn(login, parameters)
+    return await logIn(login, startupMessage)
   } catch (error) {
     stream.release()
     transport.socket.destroy()
@@ -115,11 +115,11 @@ interface Login {
   password: string | null
 }
 
-async function logIn(login: Login, parameters: ReadonlyMap<string, string>): Promise<BackendConnection> {
+async function logIn(login: Login, startupMessage: Buffer): Promise<BackendConnection> {
   const { target, transport, stream, options } = login
   const { credential, signal } = options
   const protocol: { version: ProtocolVersion; isSettled: boolean } = { version: protocol32, isSettled: false }
-  transport.socket.write(encodeStartupMessage(protocol32, parameters))
+  transport.socket.write(startupMessage)
 
   const authentication = await authenticate({
     transport,
@@ -224,11 +224,12 @@ function explain(error: unknown, login: Login): Error {
   const { target, options } = login
   const address = addressOf(target)
   if (error instanceof BackendRefusal) return explainRefusal(error, login)
+  const isOurs = error instanceof PosternError && error.cause instanceof BackendFault
+  if (isOurs) return error
   if (options.signal.aborted) return unavailable(`${address} did not finish the log-in in time`, options.signal.reason)
   if (error instanceof PosternError) {
-    const isOurs = error.code === 'backend_unavailable' || error.code === 'backend_login_failed'
     // A decoder's complaint is about the server here; the client has broken nothing.
-    return isOurs ? error : unavailable(`${address} does not speak the protocol: ${error.message}`, error)
+    return unavailable(`${address} does not speak the protocol: ${error.message}`, error)
   }
   if (error instanceof Error) return unavailable(`the log-in at ${address} ended: ${error.message}`, error)
   return unavailable(`the log-in at ${address} ended`, error)
@@ -240,7 +241,8 @@ function explainRefusal(refusal: BackendRefusal, { target, password }: Login): E
   if (!code.startsWith('28') && code !== '3D000') return refusal
   const said = `${addressOf(target)} refuses role ${target.role} for database ${target.database}: ${message} (${code}).`
   const failure = loginFailed(`${said} ${adviceFor(code)}`, refusal)
-  return code === '28P01' && password !== null ? new RejectedPassword(failure, password) : failure
+  // Some providers that issue short-lived passwords answer an old one with 28000 and not 28P01.
+  return password !== null && code.startsWith('28') ? new RejectedPassword(failure, password) : failure
 }
 
 function adviceFor(code: string): string {
@@ -256,7 +258,7 @@ function unexpected(frame: Frame): Error {
 /** Gives up waiting when the signal aborts; the source has a deadline of its own. */
 async function beforeAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new Error('the time for the log-in is over', { cause: signal.reason }))
+    const onAbort = (): void => reject(loginFailed('the credential did not give the password in time', signal.reason))
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))

@@ -100,12 +100,10 @@ class CommandCredential implements Credential {
 
   /** Log-ins that come together wait for one run. */
   async #load(): Promise<string> {
-    this.#running ??= this.#run()
-    try {
-      return await this.#running
-    } finally {
+    this.#running ??= this.#run().finally(() => {
       this.#running = null
-    }
+    })
+    return this.#running
   }
 
   async #run(): Promise<string> {

@@ -4,8 +4,10 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import * as fc from 'fast-check'
+import { createCertificateAuthority, issueCertificate } from '../../sandbox/certificate.ts'
 import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import {
@@ -28,7 +30,7 @@ import { decodeSASLInitialResponse } from '../wire/frontend.ts'
 import { protocol30, protocol32 } from '../wire/startup.ts'
 import { Writer } from '../wire/writer.ts'
 import { BackendFault, BackendRefusal, connectBackend, createCredentialSource } from './backend.ts'
-import type { BackendConnection, BackendTarget } from './backend.ts'
+import type { BackendConnection, BackendTarget, Credential } from './backend.ts'
 
 /*
  * Servers that PostgreSQL would never be: each one is a script that says something once the gateway has spoken.
@@ -36,11 +38,17 @@ import type { BackendConnection, BackendTarget } from './backend.ts'
 
 type Script = (socket: Socket, heard: Buffer) => void | Promise<void>
 
+interface AgainstOptions {
+  readonly tls?: BackendTarget['tls']
+  readonly deadlineMs?: number
+  readonly credential?: Credential
+}
+
 /** Runs a log-in against a server that calls the scripts in turn, one for each time something arrives. */
 async function against<T>(
   scripts: readonly Script[],
   use: (opening: Promise<BackendConnection>, heard: Buffer[]) => Promise<T>,
-  options: { tls?: BackendTarget['tls']; deadlineMs?: number } = {},
+  options: AgainstOptions = {},
 ): Promise<T> {
   const heard: Buffer[] = []
   const sockets = new Set<Socket>()
@@ -56,9 +64,10 @@ async function against<T>(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const { tls = { mode: 'disable' }, deadlineMs = 10_000 } = options
+  const credential = options.credential ?? createCredentialSource({ password: 'pencil' }, {})
   const opening = connectBackend({ host: '127.0.0.1', port, database: 'shop', role: 'app', tls }, new Map(), {
     signal: AbortSignal.timeout(deadlineMs),
-    credential: createCredentialSource({ password: 'pencil' }, {}),
+    credential,
   })
   try {
     return await use(opening, heard)
@@ -79,11 +88,7 @@ const say =
     socket.write(Buffer.concat(messages))
   }
 
-async function refused(
-  scripts: readonly Script[],
-  reason: RegExp,
-  options?: { tls?: BackendTarget['tls']; deadlineMs?: number },
-): Promise<void> {
+async function refused(scripts: readonly Script[], reason: RegExp, options?: AgainstOptions): Promise<void> {
   await against(
     scripts,
     async (opening, heard) => {
@@ -125,9 +130,68 @@ void test('a server that hangs up is said to have done so', async () => {
 void test('the answer to SSLRequest is one byte, S or N', async () => {
   const smuggled = Buffer.concat([Buffer.from('S'), authenticationOk, key, ready])
   await refused([say(smuggled)], /unencrypted data where TLS should begin/, prefer)
+  const later: Script = async (socket) => {
+    socket.write('S')
+    await setImmediate()
+    socket.write(Buffer.concat([authenticationOk, key, ready]))
+  }
+  await refused([later], /set up TLS with|unencrypted data/, prefer)
   await refused([say(Buffer.from('NN'))], /unencrypted data where TLS should begin/, prefer)
   await refused([say(Buffer.from('E'))], /does not answer a request for TLS/, prefer)
   await refused([say(Buffer.from('S')), say(authenticationOk)], /set up TLS with/, prefer)
+})
+
+void test('the handshake asks for the protocol by ALPN, and for a name where there is one', async () => {
+  const authority = await createCertificateAuthority()
+  const { certificate: cert, key: privateKey } = await issueCertificate(authority, { hosts: ['db.test', '127.0.0.1'] })
+  for (const [serverName, asked] of [
+    ['db.test', 'db.test'],
+    [undefined, null],
+  ] as const) {
+    const names: (string | null)[] = []
+    const accept: Script = (socket) => {
+      socket.removeAllListeners('data').write('S')
+      const secure = new TLSSocket(socket, { isServer: true, cert, key: privateKey, ALPNProtocols: ['postgresql'] })
+      secure.on('error', () => undefined)
+      secure.once('secure', () => {
+        names.push(secure.alpnProtocol || null, secure.servername || null)
+        secure.once('data', () => secure.write(Buffer.concat([authenticationOk, key, ready])))
+      })
+    }
+    const tls = { mode: 'verify-full', ca: authority.certificate, serverName } as const
+    await against([accept], async (opening) => void (await opening).socket.destroy(), { tls })
+    assert.deepEqual(names, ['postgresql', asked])
+  }
+})
+
+void test('a password that is refused by any code of class 28 is looked for anew', async () => {
+  const expired = encodeErrorResponse({ severity: 'FATAL', code: '28000', message: 'PAM authentication failed' })
+  const renewed: string[] = []
+  const credential: Credential = {
+    ...createCredentialSource({ password: 'pencil' }, {}),
+    async renew(rejected) {
+      renewed.push(rejected)
+      return false
+    },
+  }
+  const scripts = [say(encodeAuthenticationMD5Password(Buffer.alloc(4))), say(expired)]
+  await against(
+    scripts,
+    async (opening) => {
+      await assert.rejects(opening, { code: 'backend_login_failed' })
+      assert.deepEqual(renewed, ['pencil'])
+    },
+    { credential },
+  )
+})
+
+void test('a credential that is too slow is named as the one that is', async () => {
+  const credential: Credential = {
+    ...createCredentialSource({ password: 'pencil' }, {}),
+    password: async () => new Promise(() => undefined),
+  }
+  const demand = say(encodeAuthenticationMD5Password(Buffer.alloc(4)))
+  await refused([demand], /credential did not give the password in time/, { credential, deadlineMs: 100 })
 })
 
 void test('a server that does not prove that it knows the password is refused', async () => {

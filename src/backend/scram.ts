@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { isAscii } from 'node:buffer'
 import { limits } from '../core/limits.ts'
 import { loginFailed } from './failure.ts'
 import type { ScramKeys, ScramSalt } from './scram-keys.ts'
@@ -108,8 +107,8 @@ function gs2Header(binding: ChannelBinding): string {
 }
 
 function checkedText(data: Buffer): string {
-  if (data.length > messageBytesMax || !isAscii(data))
-    throw loginFailed('PostgreSQL sent a SCRAM message that is malformed')
+  if (data.length > messageBytesMax) throw loginFailed('PostgreSQL sent a SCRAM message that is malformed')
+  // Whatever is not ASCII becomes a character that no pattern here has.
   return data.toString('latin1')
 }
 

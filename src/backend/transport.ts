@@ -97,8 +97,8 @@ async function negotiateTls(socket: Socket, target: BackendTarget, signal: Abort
   socket.write(sslRequest)
   const answer = await firstBytes(socket, target, signal)
   // Whatever comes with the answer was not protected: it may be an attacker's, made to look like a part of the session
-  // (CVE-2021-23222). The server must be silent until it has seen the handshake.
-  if (answer.length !== 1 || socket.readableLength !== 0) {
+  // (CVE-2021-23222). What comes later, before the handshake, is read as TLS and breaks it.
+  if (answer.length !== 1) {
     throw unavailable(`${addressOf(target)} sent unencrypted data where TLS should begin: somebody may be in between`)
   }
   if (answer[0] === tlsAccepted) return true
