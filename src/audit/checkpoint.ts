@@ -79,6 +79,19 @@ export function readCheckpoint(entry: Entry): CheckpointFacts | null {
   return { sealed, first, last, entries, head, gateway, key, open }
 }
 
+/**
+ * Whether the facts speak of the very place where the checkpoint stands, in the segment that begins with `firstSeq`.
+ * Only this ties the signature to the chain: the signed `head` must be the hash that the line links back to.
+ */
+export function fitsItsPlace(entry: Entry, facts: CheckpointFacts, firstSeq: number): boolean {
+  return (
+    facts.first === firstSeq &&
+    facts.last === entry.seq - 1 &&
+    facts.entries === entry.seq - firstSeq &&
+    facts.head === entry.prev
+  )
+}
+
 /** Whether the entry's signature over its facts was made with the private half of `publicKey`. */
 export function hasValidSignature(entry: Entry, facts: CheckpointFacts, publicKey: KeyObject): boolean {
   const signature = entry['signature']

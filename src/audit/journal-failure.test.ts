@@ -107,6 +107,9 @@ for (const durability of ['process', 'disk'] as const) {
         }
         assert.equal(failures[0], null)
         assert.notEqual(failures.at(-1), null)
+        // Long enough for it to try again with a backlog that would fill and seal the segment.
+        await new Promise((resolve) => setTimeout(resolve, 400))
+        assert.equal(journal.isAvailable, false)
         unlinkSync(join(disk, 'ballast'))
         await until(() => journal.isAvailable, 'the journal to come back')
         for (let index = 0; index < 20; index += 1) {
@@ -140,6 +143,8 @@ void test('the backlog is bounded: what passes it is dropped, counted and never 
       for (let index = 0; index < 20; index += 1)
         if (journal.append('prepare', `"sql":"${'x'.repeat(2_000)}"`) === 0) dropped += 1
       assert.ok(dropped >= 10)
+      // Between two retries: this commit is the next to try, and it succeeds in writing what was kept.
+      await new Promise((resolve) => setTimeout(resolve, 450))
       const answer = recorded(journal)
       unlinkSync(join(disk, 'ballast'))
       assert.equal((await answer)?.code, 'journal_unavailable')
@@ -294,8 +299,9 @@ void test('lines whose sync failed are written again, in order, and their commit
       assert.equal(await recorded(journal), null)
       assert.throws(() => writeFileSync(ballast, Buffer.alloc(8 * 1024 * 1024)), { code: 'ENOSPC' })
       let failed: PosternError | null = null
+      let intent = 0
       for (let index = 0; failed === null && index < 200; index += 1) {
-        appendStatement(journal, 'x'.repeat(50_000))
+        intent = appendStatement(journal, 'x'.repeat(50_000))
         const answer = recorded(journal)
         // These arrive while the group is on its way, so they stand behind it in the chain.
         setImmediate(() => appendStatement(journal, 'meanwhile'))
@@ -303,6 +309,7 @@ void test('lines whose sync failed are written again, in order, and their commit
       }
       assert.equal(failed?.code, 'journal_unavailable')
       assert.match(failures[0]?.message ?? '', /fdatasync/, 'it is the sync that fails')
+      assert.ok(!entriesIn(directory).some((entry) => entry.seq === intent), 'what was not synced is cut off again')
       unlinkSync(ballast)
       await until(() => journal.isAvailable, 'the journal to come back')
       assert.equal(await recorded(journal), null)

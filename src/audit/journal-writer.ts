@@ -68,7 +68,6 @@ export class JournalWriter {
   #isLazyArmed = false
   #isClosed = false
   #closing: Promise<void> | null = null
-  #isDone = false
   #outage: Outage | null = null
   #lastCheckMs = 0
   #checkpointSeq: number
@@ -134,7 +133,6 @@ export class JournalWriter {
     } catch (error) {
       failure = this.#fail(error).error
     }
-    this.#isDone = true
     this.#settle(this.#takeWaiting(), failure)
     this.#segment?.close()
     this.#segment = null
@@ -159,8 +157,8 @@ export class JournalWriter {
     // The group on its way schedules the next one when it is done.
     if (this.#syncing !== null) return
     if (this.#isClosed) {
-      // Closing writes and answers what waits; who comes after that hears no.
-      if (this.#isDone) this.#settle(this.#takeWaiting(), closedError())
+      // Closing answers those who came before it; this is for who came after.
+      this.#settle(this.#takeWaiting(), closedError())
       return
     }
     const nowMs = Date.now()
@@ -356,7 +354,7 @@ export class JournalWriter {
     if (outage === null) return
     if (outage.timer !== null) clearTimeout(outage.timer)
     this.#outage = null
-    const facts = { away_ms: Date.now() - outage.sinceMs, reason: outage.reason, dropped: outage.dropped }
+    const facts = { awayMs: Date.now() - outage.sinceMs, reason: outage.reason, dropped: outage.dropped }
     // Past the bound if need be: it is the one entry that tells how many were dropped.
     this.#lines.add('journal_recovered', encodeMembers(facts), { shared: null, moreShared: null, atMs: Date.now() })
     this.#scheduleFlush()

@@ -173,6 +173,21 @@ void test('after close nothing is taken and every commit hears so', async () => 
   })
 })
 
+void test('closing with a group on its way to the disk and another behind it records both', async () => {
+  await withDirectory(async (directory) => {
+    const journal = await openForTest(directory, { durability: 'disk' })
+    journal.append('prepare', '"n":1')
+    const first = recorded(journal)
+    await new Promise((resolve) => setImmediate(resolve))
+    journal.append('prepare', '"n":2')
+    const second = recorded(journal)
+    await journal.close()
+    assert.deepEqual([await first, await second], [null, null])
+    assert.equal(entriesIn(directory).length, 3)
+    assert.equal(verify(directory).problem, null)
+  })
+})
+
 void test("one caller's bug in a callback does not keep the others waiting", async () => {
   await withDirectory(async (directory) => {
     const journal = await openForTest(directory)

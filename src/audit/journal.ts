@@ -102,7 +102,7 @@ function takeDirectory(directory: string): DirectoryLock {
 async function recordRecovery(journal: Journal, isUnclean: boolean): Promise<void> {
   const { cut, unknownIntents } = journal.recovered
   if (!isUnclean && unknownIntents.length === 0) return
-  const facts = { cut_bytes: cut?.bytes ?? 0, cut_sha256: cut?.sha256 ?? null, unknown_intents: unknownIntents.length }
+  const facts = { cutBytes: cut?.bytes ?? 0, cutSha256: cut?.sha256 ?? null, unknownIntents: unknownIntents.length }
   journal.append('recovered', encodeMembers(facts))
   for (const intent of unknownIntents) journal.append('outcome', `"intent":${intent},"outcome":"unknown"`)
   const failure = await new Promise<PosternError | null>((resolve) => journal.commit(resolve))

@@ -21,7 +21,7 @@ const outcome: Entry = {
   intent: 7,
   outcome: 'completed',
   rows: 3,
-  duration_us: 1_240,
+  durationUs: 1_240,
 }
 
 void test('a statement is one line: when, who, from where, what, how it ended, how much, how long, the text', () => {
@@ -49,6 +49,8 @@ void test('refusals say by which policy, failed log-ins who was claimed and why,
   assert.match(formatShown({ entry: refusal, outcome: null }, 200), / refused .*by no-drop-database: SELECT/)
   const nobody = { ...refusal, refused: { policies: [], reason: 'not_permitted' } }
   assert.match(formatShown({ entry: nobody, outcome: null }, 200), /not_permitted: SELECT/)
+  const told = { ...refusal, refused: { message: 'DELETE is refused', detail: 'by "no-delete"' } }
+  assert.match(formatShown({ entry: told, outcome: null }, 200), /DELETE is refused; by "no-delete": SELECT/)
   const failed: Entry = {
     seq: 1,
     prev: 'x',
@@ -58,8 +60,8 @@ void test('refusals say by which policy, failed log-ins who was claimed and why,
     code: 'token_expired',
   }
   assert.match(formatShown({ entry: failed, outcome: null }, 200), /mallory .*login_failed .*token_expired/)
-  const cut: Entry = { seq: 1, prev: 'x', at: intent.at, type: 'recovered', cut_bytes: 12 }
-  assert.match(formatShown({ entry: cut, outcome: null }, 200), /recovered .*cut_bytes=12/)
+  const cut: Entry = { seq: 1, prev: 'x', at: intent.at, type: 'recovered', cutBytes: 12 }
+  assert.match(formatShown({ entry: cut, outcome: null }, 200), /recovered .*cutBytes=12/)
 })
 
 void test('nothing that a terminal obeys is printed, whichever member it hides in', () => {

@@ -26,7 +26,7 @@ export function formatShown(shown: Shown, widthMax: number): string {
     entry.type === 'intent' || entry.type === 'refusal' ? text(entry['kind']) : entry.type,
     outcomeCell(shown),
     text((outcome ?? entry)['rows']),
-    durationOf((outcome ?? entry)['duration_us']),
+    durationOf((outcome ?? entry)['durationUs']),
     detailOf(entry),
   ]
   return layOut(cells, widthMax)
@@ -112,7 +112,7 @@ function detailOf(entry: Entry): string {
 
 const shownElsewhere: ReadonlySet<string> = new Set(
   // The second line: of use to programs only.
-  'seq prev at type principal client claimed code rows duration_us outcome sqlstate '
+  'seq prev at type principal client claimed code rows durationUs outcome sqlstate '
     .concat('signature head key open')
     .split(' '),
 )
@@ -120,5 +120,7 @@ const shownElsewhere: ReadonlySet<string> = new Set(
 function whyRefused(refused: unknown): string {
   const policies = memberOf(refused, 'policies')
   const names = Array.isArray(policies) ? policies.map(text).filter((name) => name !== '') : []
-  return names.length > 0 ? `by ${names.join(', ')}` : text(memberOf(refused, 'reason')) || 'refused'
+  if (names.length > 0) return `by ${names.join(', ')}`
+  const said = [memberOf(refused, 'message'), memberOf(refused, 'detail')].map(text).filter((part) => part !== '')
+  return said.join('; ') || text(memberOf(refused, 'reason')) || 'refused'
 }

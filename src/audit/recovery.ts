@@ -1,7 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import { closeSync, fsyncSync, ftruncateSync, openSync, readSync, statSync } from 'node:fs'
 import { PosternError } from '../core/errors.ts'
-import { hasValidSignature, readCheckpoint } from './checkpoint.ts'
+import { fitsItsPlace, hasValidSignature, readCheckpoint } from './checkpoint.ts'
 import { genesis, parseEntry, type Entry } from './entry.ts'
 import { keyIdOf } from './key.ts'
 import { hashLine, type ChainHead } from './line-buffer.ts'
@@ -37,6 +37,8 @@ export interface RecoveredState {
 }
 
 interface Scan {
+  /** The first entry of the segment. */
+  readonly firstSeq: number
   head: ChainHead
   readonly open: Set<number>
   isSealed: boolean
@@ -74,7 +76,8 @@ export function recover(directory: string, publicKey: KeyObject): RecoveredState
 
 /** The chain as the segment before the last one hands it over. */
 function startOf(last: SegmentName, previous: SegmentName | undefined): Scan {
-  const scan: Scan = { head: { seq: last.firstSeq - 1, hash: '' }, open: new Set(), isSealed: false, bytes: 0 }
+  const { firstSeq } = last
+  const scan: Scan = { firstSeq, head: { seq: firstSeq - 1, hash: '' }, open: new Set(), isSealed: false, bytes: 0 }
   if (previous === undefined) {
     // Older segments may have been moved to an archive; then the first `prev` is taken as it stands.
     if (last.firstSeq === 1) scan.head = { seq: 0, hash: genesis }
@@ -120,6 +123,7 @@ function takeLine(line: Line, scan: Scan, key: { publicKey: KeyObject; keyId: st
     if (facts.key === key.keyId && !hasValidSignature(entry, facts, key.publicKey)) {
       return 'is a checkpoint whose signature is wrong'
     }
+    if (!fitsItsPlace(entry, facts, scan.firstSeq)) return 'is a checkpoint that speaks of another place'
     scan.isSealed = facts.sealed
   }
   followIntent(entry, scan.open)

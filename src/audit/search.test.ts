@@ -40,7 +40,7 @@ async function writeExample(journal: Journal): Promise<void> {
     appendStatement(journal, `SELECT ${index}`)
     await recorded(journal)
   }
-  journal.append('outcome', encodeMembers({ intent: slow, outcome: 'completed', rows: 12, duration_us: 1_500 }))
+  journal.append('outcome', encodeMembers({ intent: slow, outcome: 'completed', rows: 12, durationUs: 1_500 }))
   await recorded(journal)
 }
 

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PosternError } from '../core/errors.ts'
 import { newGatewayId } from '../core/ids.ts'
-import type { Entry } from './entry.ts'
+import { genesis, type Entry } from './entry.ts'
 import { openJournal, type Journal, type JournalOptions } from './journal.ts'
+import { hashLine } from './line-buffer.ts'
 import { listSegments } from './segments.ts'
 import { verifyJournal, type VerifyReport } from './verify.ts'
 
@@ -13,9 +14,16 @@ import { verifyJournal, type VerifyReport } from './verify.ts'
 export const signingKey = generateKeyPairSync('ed25519').privateKey
 export const publicKey = createPublicKey(signingKey)
 
-/** Runs `use` with an empty directory, which is removed afterwards. */
-export async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
-  const root = mkdtempSync(join(tmpdir(), 'postern-journal-'))
+/**
+ * Runs `use` with the path of a directory to be made, which is removed afterwards; `in: 'memory'` is for tests that open
+ * and close hundreds of journals and would otherwise mostly wait for the disk.
+ */
+export async function withDirectory(
+  use: (directory: string) => Promise<void>,
+  options: { in: 'memory' | 'disk' } = { in: 'disk' },
+): Promise<void> {
+  const base = options.in === 'memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+  const root = mkdtempSync(join(base, 'postern-journal-'))
   try {
     await use(join(root, 'journal'))
   } finally {
@@ -69,6 +77,19 @@ export function linesIn(directory: string): string[] {
 
 export function verify(directory: string): VerifyReport {
   return verifyJournal(directory, { publicKeys: [publicKey] })
+}
+
+/** Links lines anew, as someone would who may write the files and has no key; `from` is what the first links to. */
+export function chainAnew(lines: readonly string[], options: { keepsHead?: boolean; from?: string } = {}): string {
+  let prev = options.from ?? genesis
+  let text = ''
+  for (const line of lines) {
+    let linked = line.replace(/"prev":"[^"]*"/, `"prev":"${prev}"`)
+    if (options.keepsHead !== true) linked = linked.replace(/"head":"[^"]*"/, `"head":"${prev}"`)
+    prev = hashLine(Buffer.from(`${linked}\n`))
+    text += `${linked}\n`
+  }
+  return text
 }
 
 /** Waits until `holds`, looking every few milliseconds; fails after ten seconds. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import {
   appendFileSync,
   copyFileSync,
@@ -12,9 +12,19 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { genesis } from './entry.ts'
+import type { Entry } from './entry.ts'
+import { hashLine } from './line-buffer.ts'
 import { listSegments, segmentName } from './segments.ts'
-import { appendStatement, openForTest, publicKey, recorded, verify, withDirectory, writeJournal } from './testing.ts'
+import {
+  appendStatement,
+  chainAnew,
+  openForTest,
+  publicKey,
+  recorded,
+  verify,
+  withDirectory,
+  writeJournal,
+} from './testing.ts'
 import { verifyJournal, type Problem } from './verify.ts'
 
 const first = segmentName(1)
@@ -42,22 +52,25 @@ void test('an untouched journal is intact, down to its last signature', async ()
 })
 
 void test('any single changed bit is found, and the entry it is in is named', async () => {
-  await withDirectory(async (directory) => {
-    await writeJournal(directory, 3)
-    const path = join(directory, first)
-    const bytes = readFileSync(path)
-    let line = 1
-    for (let offset = 0; offset < bytes.length; offset += 1) {
-      const byte = bytes[offset] ?? 0
-      const damaged = Buffer.from(bytes)
-      damaged[offset] = byte ^ (1 << (offset % 8))
-      writeFileSync(path, damaged)
-      const { problem } = verify(directory)
-      assert.ok(problem !== null, `byte ${offset} changed unnoticed`)
-      assert.ok(problem.line === line, `byte ${offset} of line ${line}: ${JSON.stringify(problem)}`)
-      if (byte === 0x0a) line += 1
-    }
-  })
+  await withDirectory(
+    async (directory) => {
+      await writeJournal(directory, 3)
+      const path = join(directory, first)
+      const bytes = readFileSync(path)
+      let line = 1
+      for (let offset = 0; offset < bytes.length; offset += 1) {
+        const byte = bytes[offset] ?? 0
+        const damaged = Buffer.from(bytes)
+        damaged[offset] = byte ^ (1 << (offset % 8))
+        writeFileSync(path, damaged)
+        const { problem } = verify(directory)
+        assert.ok(problem !== null, `byte ${offset} changed unnoticed`)
+        assert.ok(problem.line === line, `byte ${offset} of line ${line}: ${JSON.stringify(problem)}`)
+        if (byte === 0x0a) line += 1
+      }
+    },
+    { in: 'memory' },
+  )
 })
 
 void test('a removed entry is named', async () => {
@@ -84,21 +97,58 @@ void test('an entry that was put in twice, or under a changed number, is named',
   assert.partialDeepStrictEqual(renumbered, { kind: 'altered', line: 7, seq: 7 })
 })
 
-void test('a chain made anew without the key fails at the next signature', async () => {
-  const rechain = (lines: string[]): string[] => {
-    let prev = genesis
-    return lines.map((line) => {
-      const forged = line
-        .replace('SELECT 3', 'SELECT 0')
-        .replace(/"prev":"[^"]*"/, `"prev":"${prev}"`)
-        .replace(/"head":"[^"]*"/, `"head":"${prev}"`)
-      prev = createHash('sha256').update(`${forged}\n`).digest('base64url')
-      return forged
-    })
+void test('a chain made anew without the key fails at the next checkpoint, however its facts are forged', async () => {
+  const alter = (lines: string[]): string[] => lines.with(4, (lines[4] ?? '').replace('SELECT', 'DELETE'))
+  const split = (text: string): string[] => text.split('\n').slice(0, -1)
+  const forged = await afterChange((lines) => split(chainAnew(alter(lines))))
+  assert.equal(forged?.kind, 'signature')
+  assert.match(forged.message, /entries 1 to \d+ are not what the gateway signed/)
+  const kept = await afterChange((lines) => split(chainAnew(alter(lines), { keepsHead: true })))
+  assert.partialDeepStrictEqual(kept, { kind: 'altered' })
+  assert.match(kept?.message ?? '', /speaks of another segment or another place/)
+})
+
+void test('every fact of the last checkpoint is signed', async () => {
+  const changes: [string | RegExp, string][] = [
+    ['"open":[]', '"open":[1]'],
+    ['"sealed":true', '"sealed":false'],
+    [/"gateway":"g_/, '"gateway":"g-'],
+    [/"at":"2/, '"at":"1'],
+    [/"first":1,/, '"first":2,'],
+    [/"last":(\d+)/, '"last":1$1'],
+    [/"entries":(\d+)/, '"entries":1$1'],
+  ]
+  for (const [from, to] of changes) {
+    const problem = await afterChange((lines) => lines.with(lines.length - 1, (lines.at(-1) ?? '').replace(from, to)))
+    assert.equal(problem?.kind, 'signature', to)
   }
-  const problem = await afterChange(rechain)
-  assert.equal(problem?.kind, 'signature')
-  assert.match(problem.message, /entries 1 to \d+ are not what the gateway signed/)
+})
+
+void test('an entry that was chained on behind a seal is named', async () => {
+  const problem = await afterChange((lines) => {
+    const from = hashLine(Buffer.from(`${lines.at(-1) ?? ''}\n`))
+    const added = { seq: lines.length + 1, prev: '', at: '2026-11-23T16:27:26.123Z', type: 'prepare' }
+    return [...lines, chainAnew([JSON.stringify(added)], { from }).trimEnd()]
+  })
+  assert.equal(problem?.kind, 'altered')
+  assert.match(problem.message, /follows the checkpoint that sealed the segment/)
+})
+
+void test('a seal that gave way to an entry is missed, also where no signature follows', async () => {
+  await withDirectory(async (directory) => {
+    await writeJournal(directory, 40, { segmentBytes: 2_000 })
+    const [one, two, ...others] = listSegments(directory)
+    assert.ok(one !== undefined && two !== undefined)
+    for (const { path } of others) unlinkSync(path)
+    const lines = readFileSync(one.path, 'utf8').split('\n').slice(0, -1)
+    const seal = JSON.parse(lines.at(-1) ?? '') as Entry
+    const entry = JSON.stringify({ seq: seal.seq, prev: seal.prev, at: seal.at, type: 'prepare' })
+    writeFileSync(one.path, `${lines.with(lines.length - 1, entry).join('\n')}\n`)
+    const live = readFileSync(two.path, 'utf8').split('\n').slice(0, -2)
+    writeFileSync(two.path, chainAnew(live, { from: hashLine(Buffer.from(`${entry}\n`)) }))
+    const problem = verify(directory).problem
+    assert.partialDeepStrictEqual(problem, { kind: 'truncated', file: one.name, line: lines.length })
+  })
 })
 
 void test('a checkpoint moved from elsewhere does not fit, signed or not', async () => {

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { hasValidSignature, readCheckpoint } from './checkpoint.ts'
+import { fitsItsPlace, hasValidSignature, readCheckpoint } from './checkpoint.ts'
 import { genesis, parseEntry, type Entry } from './entry.ts'
 import { keyIdOf } from './key.ts'
 import { hashLine, type ChainHead } from './line-buffer.ts'
@@ -268,12 +268,9 @@ class ChainCheck {
         `the checkpoint's signature is wrong: entries ${Math.max(this.#signedUpTo + 1, firstSeq)} to ${here.seq} are not what the gateway signed`,
       )
     }
-    const fits =
-      facts.first === firstSeq &&
-      facts.last === entry.seq - 1 &&
-      facts.entries === entry.seq - firstSeq &&
-      facts.head === entry.prev
-    if (!fits) return this.#found('altered', here, 'the checkpoint speaks of another segment or another place in it')
+    if (!fitsItsPlace(entry, facts, firstSeq)) {
+      return this.#found('altered', here, 'the checkpoint speaks of another segment or another place in it')
+    }
     if (key === undefined) {
       this.#unchecked += 1
     } else {
