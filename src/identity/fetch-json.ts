@@ -7,20 +7,23 @@ export interface FetchOptions {
   readonly tlsCa: string | undefined
   /** Ends the request early. */
   readonly signal: AbortSignal
+  /** From connect to the last byte; `limits.issuerDeadlineMs` unless told. */
+  readonly deadlineMs?: number
 }
 
 /**
  * Fetches one JSON document: status 200 only, redirects not followed, bounded in time and size. Fails with an Error
  * whose text names the URL and is meant for the operator.
  */
-export async function fetchJson(url: URL, { tlsCa, signal }: FetchOptions): Promise<unknown> {
-  const deadline = AbortSignal.timeout(limits.issuerDeadlineMs)
+export async function fetchJson(url: URL, options: FetchOptions): Promise<unknown> {
+  const { tlsCa, signal, deadlineMs = limits.issuerDeadlineMs } = options
+  const deadline = AbortSignal.timeout(deadlineMs)
   try {
     const text = await fetchText(url, tlsCa, AbortSignal.any([signal, deadline]))
     return JSON.parse(text) as unknown
   } catch (cause) {
     const why = deadline.aborted
-      ? `no full answer within ${limits.issuerDeadlineMs} ms`
+      ? `no full answer within ${deadlineMs} ms`
       : cause instanceof Error
         ? cause.message
         : 'unknown failure'

@@ -93,7 +93,7 @@ describe('identify', () => {
 
   it('refuses a token without an expiry', async () => {
     const token = await issuer.issueToken({ identity: 'alice@example.com', overrides: { exp: undefined } })
-    assert.match((await refuses(token, 'token_unusable')).message, /`exp`/)
+    assert.match((await refuses(token, 'token_unusable')).message, /`exp` claim is missing/)
   })
 
   it('refuses a token that is not valid yet or was issued in the future, beyond the leeway', async () => {
@@ -157,6 +157,17 @@ describe('verified tokens', () => {
     await identifier.identify(token, nowMs)
     await identifier.identify(token, nowMs + 88_000)
     await refuses(token, 'token_expired', nowMs + 91_000)
+  })
+})
+
+describe('a verification that two log-ins share', () => {
+  it('does not let the later one in after the token has ended', async () => {
+    const token = await issuer.issueToken({ identity: 'alice@example.com', expiresInS: 60 })
+    const nowMs = Date.now()
+    const early = identifier.identify(token, nowMs)
+    const late = refuses(token, 'token_expired', nowMs + 91_000)
+    assert.equal((await early).name, 'alice@example.com')
+    await late
   })
 })
 

@@ -6,8 +6,8 @@ import { principalFromClaims, type Claims } from './principal-from-claims.ts'
 
 const good: Claims = { sub: 'u-1', email: 'alice@example.com', email_verified: true, exp: 1_800_000_000 }
 
-function principalOf(claims: Claims, config: ClaimsConfig = {}) {
-  const [issuer] = resolveIssuers([{ url: 'https://id.example.com', audience: 'postern', claims: config }])
+function principalOf(claims: Claims, config: ClaimsConfig = {}, prefix = '') {
+  const [issuer] = resolveIssuers([{ url: 'https://id.example.com', audience: 'postern', claims: config, prefix }])
   if (issuer === undefined) assert.fail('an issuer was configured')
   return principalFromClaims(claims, issuer)
 }
@@ -54,6 +54,16 @@ describe('the name', () => {
   it('is not looked for in what every object inherits', () => {
     refuses(good, /has no `constructor\.name`/, { name: 'constructor.name' })
     refuses(good, /has no `__proto__`/, { name: '__proto__' })
+  })
+})
+
+describe('a prefix', () => {
+  it('is put before the name and the groups, and counts for their length', () => {
+    const principal = principalOf({ ...good, groups: ['g'] }, {}, 'corp:')
+    assert.deepEqual([principal.name, principal.groups], ['corp:alice@example.com', ['corp:g']])
+    assert.throws(() => principalOf({ ...good, email: 'a'.repeat(251) }, {}, 'corp:'), /too long/)
+    assert.throws(() => principalOf({ ...good, groups: ['g'.repeat(251)] }, {}, 'corp:'), /too long a name/)
+    principalOf({ ...good, email: 'a'.repeat(250), groups: ['g'.repeat(250)] }, {}, 'corp:')
   })
 })
 
