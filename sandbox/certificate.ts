@@ -24,7 +24,7 @@ export type CertificateRequest = ({ readonly hosts: readonly string[] } | { read
   readonly hash?: SignatureHash
 }
 
-export type SignatureHash = keyof typeof ecdsaWith
+type SignatureHash = keyof typeof ecdsaWith
 
 // RFC 5758 section 3.2.
 const ecdsaWith = { sha256: '1.2.840.10045.4.3.2', sha384: '1.2.840.10045.4.3.3', sha512: '1.2.840.10045.4.3.4' }

@@ -33,7 +33,7 @@ const initdbArguments = [
 ]
 
 /** The folder of the installed PostgreSQL binaries (`postgres`, `initdb`, `pg_ctl`) for this machine. */
-export function postgresBinaryDirectory(): string {
+function postgresBinaryDirectory(): string {
   return join(nativeDirectory(), 'bin')
 }
 

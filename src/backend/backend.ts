@@ -1,10 +1,7 @@
 /** PostgreSQL upstream: the front door of this folder. */
 export { connectBackend } from './connect.ts'
-export type { BackendConnection, ConnectOptions } from './connect.ts'
-export type { AuthenticationMethod } from './authenticate.ts'
+export type { BackendConnection } from './connect.ts'
 export { createCredentialSource } from './credential.ts'
-export type { Credential, CredentialConfig } from './credential.ts'
+export type { Credential } from './credential.ts'
 export { BackendFault, BackendRefusal } from './failure.ts'
-export { tlsModes } from './target.ts'
-export type { BackendTarget, TlsMode } from './target.ts'
-export type { TlsFacts } from './transport.ts'
+export type { BackendTarget } from './target.ts'

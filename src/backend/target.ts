@@ -2,8 +2,7 @@ import { isAbsolute, join } from 'node:path'
 import { isIPv6 } from 'node:net'
 
 /** How far TLS goes towards PostgreSQL; the names and meanings are libpq's `sslmode`. */
-export const tlsModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
-export type TlsMode = (typeof tlsModes)[number]
+type TlsMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
 
 /** A PostgreSQL database and the role to log in as. */
 export interface BackendTarget {
