@@ -1,12 +1,13 @@
 /**
  * A real OIDC provider in this process, for the demo and the tests: discovery, JWKS, device flow, client credentials,
- * authorization code with a development log-in page. Five identities, own keys, 127.0.0.1 only. Never for production:
- * its log-in page takes any password.
+ * authorization code, pages for the browser. Five identities, own keys, 127.0.0.1 only. Never for production: its
+ * log-in page lets everybody be whoever they choose.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from 'jose'
 import { Provider, type ClientMetadata, type Configuration } from 'oidc-provider'
+import { choosePage, choosePath, devicePages } from './issuer-pages.ts'
 
 export type SandboxAlgorithm = 'ES256' | 'RS256'
 
@@ -82,6 +83,7 @@ export interface SandboxIssuer {
   stop(): Promise<void>
 }
 
+const people = sandboxIdentities.filter(({ kind }) => kind === 'human')
 const audience = 'postern'
 const clientId = 'postern'
 /** RFC 8707 wants a URI where a token's audience may be any string. */
@@ -111,7 +113,10 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<SandboxI
     keys = await Promise.all([generateKey('ES256'), generateKey('RS256')])
     provider = createProvider(url, { keys, secrets, lifetimeS: options.tokenLifetimeS ?? 3_600 })
     const callback = provider.callback()
-    handler = (request, response) => void callback(request, response)
+    handler = (request, response) => {
+      if (!request.url?.startsWith(`${choosePath}/`)) return void callback(request, response)
+      choosePage(provider, { request, response }, people).catch(() => response.writeHead(400).end())
+    }
   }
   await rotateKeys()
   const grantIds: string[] = []
@@ -200,16 +205,21 @@ function createProvider(url: string, { keys, secrets, lifetimeS }: ProviderParts
     // Without this the groups are only at the userinfo endpoint, which a gateway never asks.
     conformIdTokenClaims: false,
     cookies: { keys: [randomBytes(16).toString('hex')] },
-    // Signed by the identity's name or its `sub`: the log-in page takes the first, grants keep the second.
     findAccount: (_context, id) => {
-      const identity = sandboxIdentities.find(({ name, sub }) => name === id || sub === id)
-      if (identity === undefined || identity.kind !== 'human') return undefined
+      const identity = people.find(({ sub }) => sub === id)
+      if (identity === undefined) return undefined
       return { accountId: identity.sub, claims: () => claimsOf(identity, url) }
     },
+    interactions: { url: (_context, interaction) => `${choosePath}/${interaction.uid}` },
+    // Nobody is asked for consent: the one client is the gateway's own.
+    async loadExistingGrant({ oidc }) {
+      const accountId = oidc.session?.accountId
+      return accountId === undefined ? undefined : grantFor(oidc.provider, accountId, scope)
+    },
     features: {
-      deviceFlow: { enabled: true },
+      deviceFlow: { enabled: true, ...devicePages },
       clientCredentials: { enabled: true },
-      devInteractions: { enabled: true },
+      devInteractions: { enabled: false },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => resource,
@@ -246,7 +256,7 @@ function createProvider(url: string, { keys, secrets, lifetimeS }: ProviderParts
   return quietly(() => new Provider(url, configuration))
 }
 
-/** The provider warns on the console that its development features are on; here that is the point. */
+/** The provider warns on the console that its in-memory store is for development; here that is the point. */
 function quietly<Result>(make: () => Result): Result {
   const { warn, info } = console
   console.warn = () => undefined
@@ -266,17 +276,23 @@ async function approve(provider: Provider, userCode: string, identity: SandboxId
   if (code === undefined || code.accountId !== undefined) throw new Error('that device code is unknown or already used')
   const asked = code.params?.['scope']
   const wanted = typeof asked === 'string' ? asked : 'openid'
-  const grant = new provider.Grant({ accountId: identity.sub, clientId })
-  grant.addOIDCScope(wanted)
-  grant.addResourceScope(resource, wanted)
+  const grant = await grantFor(provider, identity.sub, wanted)
   code.accountId = identity.sub
   code.amr = ['pwd', 'otp']
   code.authTime = Math.floor(Date.now() / 1_000)
   code.scope = wanted
   code.resource = resource
-  code.grantId = await grant.save()
+  code.grantId = grant.jti
   await code.save()
   return code.grantId
+}
+
+async function grantFor(provider: Provider, accountId: string, wanted: string) {
+  const grant = new provider.Grant({ accountId, clientId })
+  grant.addOIDCScope(wanted)
+  grant.addResourceScope(resource, wanted)
+  await grant.save()
+  return grant
 }
 
 function identityNamed(name: string): SandboxIdentity {
