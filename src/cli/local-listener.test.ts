@@ -6,6 +6,7 @@ import { createCertificateAuthority, issueCertificate } from '../../sandbox/cert
 import { startPostgres, type SandboxPostgres } from '../../sandbox/postgres.ts'
 import { PosternError } from '../core/errors.ts'
 import { encodeAuthenticationMD5Password } from '../wire/backend.ts'
+import { encodeQuery } from '../wire/frontend.ts'
 import { encodeCancelRequest, encodeStartupMessage, gssencRequest, protocol30, sslRequest } from '../wire/startup.ts'
 import { startLocalListener, type LocalListener, type LocalListenerOptions } from './local-listener.ts'
 
@@ -164,6 +165,13 @@ describe('the local listener', () => {
       }
       assert.equal(logIns, 0)
       assert.ok(reports.every((report) => !report.includes(localPassword)))
+    })
+  })
+
+  it('takes the local password in a password message only', async () => {
+    await withListener({}, async ({ port }) => {
+      const answer = await exchange(port, Buffer.concat([startup, encodeQuery(localPassword)]))
+      assert.match(answer, /08P01.*A password was expected/s)
     })
   })
 

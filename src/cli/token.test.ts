@@ -157,6 +157,11 @@ describe('postern token', () => {
     await refuses(run(world, '--issuer', 'nonsense', '--client-id', 'x'), /not an https URL/)
   })
 
+  it('lets nothing from outside steer the terminal', async () => {
+    const attempt = run(world, '--issuer', 'http://id.example.com/\u001b[2J\u202e', '--client-id', 'x')
+    await assert.rejects(attempt, (error) => error instanceof Error && !/[\u001b\u202e]/.test(error.message))
+  })
+
   it('says so when the issuer cannot be reached or does not know the client', async () => {
     await refuses(run(world, '--issuer', issuer.url, '--client-id', 'nobody'), /token_absent .*did not succeed/)
     await issuer.stop()
