@@ -52,7 +52,7 @@ export class CheckpointSigner {
 }
 
 /** The text that is signed: one fact a line, in this order (docs/reference/journal.md). */
-export function canonicalText(seq: number, at: string, facts: CheckpointFacts): string {
+function canonicalText(seq: number, at: string, facts: CheckpointFacts): string {
   return [
     'postern-journal-checkpoint-v1',
     `seq=${seq}`,

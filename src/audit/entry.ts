@@ -15,6 +15,7 @@ export const entryTypes = [
   'recovered',
   'journal_recovered',
 ] as const
+/** The name of one type of entry. */
 export type EntryType = (typeof entryTypes)[number]
 
 /** `prev` of the very first entry: 32 zero bytes in base64url. */

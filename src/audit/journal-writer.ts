@@ -1,10 +1,13 @@
 import { fdatasync, fdatasyncSync } from 'node:fs'
-import { PosternError } from '../core/errors.ts'
+import type { PosternError } from '../core/errors.ts'
 import type { CheckpointSigner } from './checkpoint.ts'
+import { CheckpointSchedule } from './checkpoint-schedule.ts'
 import { lineBytesMax, type EntryType } from './entry.ts'
+import { closedError, operatorError, tooLong } from './journal-errors.ts'
 import { keptBytesMax, type LineBuffer, type TakenLines } from './line-buffer.ts'
 import type { DirectoryLock } from './lock.ts'
 import { encodeMembers } from './members.ts'
+import { outageAfter, type Outage } from './outage.ts'
 import type { RecoveryFacts } from './recovery.ts'
 import { SegmentFile, SegmentLost } from './segment-file.ts'
 
@@ -12,11 +15,10 @@ import { SegmentFile, SegmentLost } from './segment-file.ts'
 const lazyFlushMs = 5
 /** How often the files are checked to be still ours. What is lost in between is at most what was written since. */
 const checkIntervalMs = 1_000
-/** A failed write is tried again after this, doubling up to the longest; and with a commit, at most this often. */
-const retryFirstMs = 100
-const retryLongestMs = 5_000
+/** While nothing can be written, commits try again at most this often; besides them there is a timer. */
 const retryWithCommitMs = 50
 
+/** What the writer is made of; all defaults are filled in. */
 export interface WriterOptions {
   readonly directory: string
   readonly lock: DirectoryLock
@@ -35,17 +37,6 @@ export interface WriterOptions {
 
 type WhenRecorded = (error: PosternError | null) => void
 
-/** Why and since when nothing can be written. */
-interface Outage {
-  readonly error: PosternError
-  readonly reason: string
-  readonly sinceMs: number
-  retryMs: number
-  lastTryMs: number
-  dropped: number
-  timer: NodeJS.Timeout | null
-}
-
 /**
  * Owns the live segment and the batch in memory. One write per event-loop turn carries everything that was appended
  * in it; with durability `disk`, one write and one fdatasync carry everything that arrived during the one before.
@@ -57,7 +48,7 @@ export class JournalWriter {
   readonly recovered: RecoveryFacts
   readonly #options: WriterOptions
   readonly #lines: LineBuffer
-  readonly #open: Set<number>
+  readonly #checkpoints: CheckpointSchedule
   readonly #housekeeping: NodeJS.Timeout
   readonly #lazyTimer: NodeJS.Timeout
   #segment: SegmentFile | null = null
@@ -70,15 +61,18 @@ export class JournalWriter {
   #closing: Promise<void> | null = null
   #outage: Outage | null = null
   #lastCheckMs = 0
-  #checkpointSeq: number
-  #checkpointMs = Date.now()
 
   constructor(options: WriterOptions) {
     this.#options = options
     this.#lines = options.lines
-    this.#open = new Set(options.recovered.unknownIntents)
+    this.#checkpoints = new CheckpointSchedule({
+      signer: options.signer,
+      lines: options.lines,
+      openIntents: options.recovered.unknownIntents,
+      everyEntries: options.checkpointEntries,
+      everyMs: options.checkpointIntervalMs,
+    })
     this.recovered = options.recovered
-    this.#checkpointSeq = options.lines.head.seq
     if (options.live !== null) this.#segment = SegmentFile.reopen(options.directory, options.live)
     this.#lazyTimer = setTimeout(this.#flushLazily, lazyFlushMs)
     this.#isLazyArmed = true
@@ -96,8 +90,7 @@ export class JournalWriter {
     if (this.#isClosed) return 0
     if (this.#lines.length + bytes > this.#options.backlogBytesMax) return this.#drop()
     const seq = this.#lines.add(type, members, { shared, moreShared, atMs: Date.now() })
-    if (type === 'intent') this.#open.add(seq)
-    else if (type === 'outcome') this.#open.delete(intentOf(members))
+    this.#checkpoints.follow(type, seq, members)
     if (!this.#isLazyArmed) {
       this.#isLazyArmed = true
       this.#lazyTimer.refresh()
@@ -173,7 +166,7 @@ export class JournalWriter {
       if (this.#isSegmentFull()) {
         this.#seal()
       } else {
-        this.#addCheckpointIfDue(nowMs)
+        if (this.#checkpoints.isDue(nowMs)) this.#addCheckpoint()
         this.#write()
       }
     } catch (error) {
@@ -239,11 +232,8 @@ export class JournalWriter {
   /** Ends the live segment with a signed checkpoint as its last line; synchronously, so that nothing can follow it. */
   #seal(): void {
     if (this.#lines.length === 0 && this.#segment === null) return
-    const before = this.#lines.mark()
-    const checkpointSeq = this.#checkpointSeq
-    const firstSeq = this.#ensureSegment().firstSeq
-    this.#addCheckpoint({ sealed: true, firstSeq })
     const segment = this.#ensureSegment()
+    const seal = this.#checkpoints.add({ sealed: true, firstSeq: segment.firstSeq })
     try {
       if (this.#options.durability === 'disk') segment.syncDirectory()
       const start = segment.bytes
@@ -251,8 +241,7 @@ export class JournalWriter {
       this.#sync(segment, start)
     } catch (error) {
       // Entries to come must be able to follow, and nothing follows a seal.
-      this.#lines.rewind(before)
-      this.#checkpointSeq = checkpointSeq
+      seal.undo()
       throw error
     }
     this.#lines.clear()
@@ -279,25 +268,8 @@ export class JournalWriter {
     return (this.#segment?.bytes ?? 0) + this.#lines.length >= this.#options.segmentBytes
   }
 
-  #addCheckpointIfDue(nowMs: number): void {
-    const entries = this.#lines.head.seq - this.#checkpointSeq
-    if (entries === 0) return
-    if (entries < this.#options.checkpointEntries && nowMs - this.#checkpointMs < this.#options.checkpointIntervalMs)
-      return
-    this.#addCheckpoint({ sealed: false, firstSeq: this.#segment?.firstSeq ?? this.#lines.firstSeq })
-  }
-
-  #addCheckpoint(options: { sealed: boolean; firstSeq: number }): void {
-    const atMs = Date.now()
-    const members = this.#options.signer.members({
-      sealed: options.sealed,
-      first: options.firstSeq,
-      head: this.#lines.head,
-      open: this.#open,
-      atMs,
-    })
-    this.#checkpointSeq = this.#lines.add('checkpoint', members, { shared: null, moreShared: null, atMs })
-    this.#checkpointMs = atMs
+  #addCheckpoint(): void {
+    this.#checkpoints.add({ sealed: false, firstSeq: this.#segment?.firstSeq ?? this.#lines.firstSeq })
   }
 
   /** Notices within `checkIntervalMs` that a file was removed, replaced or changed, even where nothing is written. */
@@ -310,9 +282,7 @@ export class JournalWriter {
       this.#fail(error)
       return
     }
-    const isDue =
-      this.#lines.head.seq > this.#checkpointSeq && nowMs - this.#checkpointMs >= this.#options.checkpointIntervalMs
-    if (isDue) this.#scheduleFlush()
+    if (this.#checkpoints.isDue(nowMs)) this.#scheduleFlush()
   }
 
   #check(nowMs: number): void {
@@ -329,23 +299,14 @@ export class JournalWriter {
       this.#segment = null
     }
     const before = this.#outage
-    const reason = reasonOf(error)
-    const outage: Outage = {
-      error: unavailableError(error),
-      reason: before?.reason ?? reason,
-      sinceMs: before?.sinceMs ?? nowMs,
-      retryMs: before === null ? retryFirstMs : Math.min(before.retryMs * 2, retryLongestMs),
-      lastTryMs: nowMs,
-      dropped: before?.dropped ?? 0,
-      timer: null,
-    }
+    const outage = outageAfter(error, before, nowMs)
     if (before?.timer) clearTimeout(before.timer)
     if (!this.#isClosed) {
       outage.timer = setTimeout(this.#flush, outage.retryMs)
       outage.timer.unref()
     }
     this.#outage = outage
-    if (before === null) this.#options.onFailure(operatorError(this.#options.directory, reason, error))
+    if (before === null) this.#options.onFailure(operatorError(this.#options.directory, error))
     return outage
   }
 
@@ -386,52 +347,4 @@ export class JournalWriter {
       }
     }
   }
-}
-
-/** The intent that the members of an outcome name, or 0; digits are read in place, as this is on the path of every statement. */
-function intentOf(members: string): number {
-  const name = '"intent":'
-  let at = members.startsWith(name) ? name.length : members.indexOf(name) + name.length
-  if (at < name.length) return 0
-  let value = 0
-  for (; at < members.length; at += 1) {
-    const digit = members.charCodeAt(at) - 0x30
-    if (digit < 0 || digit > 9) break
-    value = value * 10 + digit
-  }
-  return value
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  return (error as NodeJS.ErrnoException).code ?? error.message
-}
-
-/** What a client is told: it holds no path. */
-function unavailableError(cause: unknown): PosternError {
-  return new PosternError('journal_unavailable', 'this cannot be recorded now, and nothing runs unrecorded', {
-    cause,
-    hint: 'Tell whoever runs this gateway that its journal cannot be written; it goes on by itself once that is mended.',
-  })
-}
-
-/** What the gateway's log is told. */
-function operatorError(directory: string, reason: string, cause: unknown): PosternError {
-  const text = cause instanceof Error ? cause.message : reason
-  return new PosternError('journal_unavailable', `the journal in ${directory} cannot be written: ${text}`, {
-    cause,
-    hint: 'Every statement is refused until it can: make room, or put the directory back. It is tried again by itself.',
-  })
-}
-
-function closedError(): PosternError {
-  return new PosternError('journal_unavailable', 'this cannot be recorded: the gateway is stopping', {
-    hint: 'Connect again in a moment.',
-  })
-}
-
-function tooLong(): PosternError {
-  return new PosternError('limit_exceeded', 'this statement is too large to be recorded', {
-    hint: `An entry of the journal holds at most ${lineBytesMax} bytes.`,
-  })
 }

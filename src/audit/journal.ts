@@ -11,9 +11,7 @@ import { DirectoryLock } from './lock.ts'
 import { encodeMembers } from './members.ts'
 import { recover, type RecoveryFacts } from './recovery.ts'
 
-export type { EntryType } from './entry.ts'
-export type { CutTail, RecoveryFacts } from './recovery.ts'
-
+/** How a journal is opened; the optional numbers come from `limits` or are given with their meaning below. */
 export interface JournalOptions {
   readonly directory: string
   /** `process`: the operating system has every entry before its commit calls back; `disk`: the disk has. */
@@ -86,7 +84,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     lock.release()
     throw toUnavailable(error, directory)
   }
-  await recordRecovery(writer, isUnclean)
+  await recordRecovery(writer, { isUnclean, directory })
   return writer
 }
 
@@ -99,16 +97,20 @@ function takeDirectory(directory: string): DirectoryLock {
   }
 }
 
-async function recordRecovery(journal: Journal, isUnclean: boolean): Promise<void> {
+async function recordRecovery(journal: Journal, found: { isUnclean: boolean; directory: string }): Promise<void> {
   const { cut, unknownIntents } = journal.recovered
-  if (!isUnclean && unknownIntents.length === 0) return
+  if (!found.isUnclean && unknownIntents.length === 0) return
   const facts = { cutBytes: cut?.bytes ?? 0, cutSha256: cut?.sha256 ?? null, unknownIntents: unknownIntents.length }
   journal.append('recovered', encodeMembers(facts))
   for (const intent of unknownIntents) journal.append('outcome', `"intent":${intent},"outcome":"unknown"`)
   const failure = await new Promise<PosternError | null>((resolve) => journal.commit(resolve))
   if (failure === null) return
-  // Closing gives the directory up; it most likely fails too, for the reason that is thrown here.
-  await journal.close().catch(() => {})
+  try {
+    await journal.close()
+  } catch (error) {
+    // The directory is given up all the same; what kept it from being sealed is most likely the same failure.
+    throw toUnavailable(error, found.directory)
+  }
   throw failure
 }
 

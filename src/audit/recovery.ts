@@ -9,7 +9,7 @@ import { lastLine, readLines, withFile, type Line } from './lines.ts'
 import { listSegments, type SegmentName } from './segments.ts'
 
 /** What was cut off the end of the live segment: a line that was never finished. */
-export interface CutTail {
+interface CutTail {
   readonly segment: string
   readonly bytes: number
   /** SHA-256 of the bytes cut, in hex, as evidence. */

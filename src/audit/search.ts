@@ -5,6 +5,7 @@ import { readLines, readLinesBackward } from './lines.ts'
 import { listSegments, type SegmentName } from './segments.ts'
 import { matches, type SearchFilter, type Shown } from './statement-record.ts'
 
+/** What is looked for, in which order, and how much of it. */
 export interface SearchOptions {
   readonly filter: SearchFilter
   readonly order: 'newest-first' | 'oldest-first'

@@ -7,6 +7,7 @@ import { intentOf, searchJournal } from './search.ts'
 import { listSegments } from './segments.ts'
 import { matches, type SearchFilter, type Shown } from './statement-record.ts'
 
+/** What is shown, and whether to wait for more. */
 export interface TailOptions {
   readonly filter: SearchFilter
   /** How many of the latest are given before new ones are waited for. */

@@ -9,6 +9,7 @@ import { isLocked } from './lock.ts'
 import { followIntent } from './recovery.ts'
 import { listSegments, type SegmentName } from './segments.ts'
 
+/** What the journal is checked against. */
 export interface VerifyOptions {
   /** The keys that checkpoints may be signed with; with none, signatures are counted as unchecked. */
   readonly publicKeys: readonly KeyObject[]
@@ -19,7 +20,7 @@ export interface VerifyOptions {
 }
 
 /** What was done to a journal. */
-export type ProblemKind = 'altered' | 'removed' | 'reordered' | 'truncated' | 'signature' | 'anchor'
+type ProblemKind = 'altered' | 'removed' | 'reordered' | 'truncated' | 'signature' | 'anchor'
 
 /** The first place where a journal is not what the gateway wrote. */
 export interface Problem {
@@ -30,6 +31,7 @@ export interface Problem {
   readonly message: string
 }
 
+/** What was proved, and the first problem if there is one. */
 export interface VerifyReport {
   readonly segments: number
   readonly entries: number
