@@ -174,6 +174,29 @@ void test('malformed server messages are refused', () => {
     assert.throws(() => decode(Buffer.from(hex, 'hex')), violation, `${decode.name} ${hex}`)
 })
 
+void test('a byte after the end of a server message is refused', () => {
+  const field = { name: 'x', tableOid: 1, attributeNumber: 1, typeOid: 23, typeSize: 4, typeModifier: -1, format: 0 }
+  const cases: readonly (readonly [(body: Buffer) => unknown, Buffer])[] = [
+    [decodeAuthentication, authenticationOk],
+    [decodeAuthentication, encodeAuthenticationSASL(['x'])],
+    [decodeReadyForQuery, encodeReadyForQuery('I')],
+    [decodeParameterStatus, encodeParameterStatus('x', 'y')],
+    [decodeNegotiateProtocolVersion, encodeNegotiateProtocolVersion(196_608, ['x'])],
+    [decodeCommandComplete, encodeCommandComplete('x')],
+    [decodeRowDescription, encodeRowDescription([field])],
+    [decodeParameterDescription, encodeParameterDescription([23])],
+    [decodeDataRow, encodeDataRow([null])],
+    [decodeCopyResponse, encodeCopyResponse('CopyInResponse', { format: 0, columnFormats: [0] })],
+    [decodeNotificationResponse, encodeNotificationResponse(1, 'x', 'y')],
+    [decodeErrorResponse, encodeErrorResponse({ severity: 'ERROR', code: 'x', message: 'y' })],
+    [decodeNoticeResponse, encodeNoticeResponse({ severity: 'NOTICE', code: 'x', message: 'y' })],
+  ]
+  for (const [decode, message] of cases) {
+    decode(message.subarray(5))
+    assert.throws(() => decode(Buffer.concat([message.subarray(5), Buffer.alloc(1)])), violation, decode.name)
+  }
+})
+
 void test('an error goes out with its severity twice and every field it has', () => {
   const message = encodeErrorResponse({
     severity: 'ERROR',

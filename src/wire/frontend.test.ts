@@ -172,6 +172,25 @@ void test('malformed client messages are refused', () => {
     assert.throws(() => decode(Buffer.from(hex, 'hex')), violation, `${decode.name} ${hex}`)
 })
 
+void test('a byte after the end of a client message is refused', () => {
+  const cases: readonly (readonly [(body: Buffer) => unknown, Buffer])[] = [
+    [decodeQuery, encodeQuery('x')],
+    [decodeParse, encodeParse({ sql: 'x', parameterTypes: [23] })],
+    [decodeBind, encodeBind({ parameters: [null], resultFormats: [1] })],
+    [decodeDescribe, encodeDescribe('S', 'x')],
+    [decodeClose, encodeClose('P', 'x')],
+    [decodeExecute, encodeExecute('x', 1)],
+    [decodeFunctionCall, Buffer.from('460000000e00000001000000000000', 'hex')],
+    [decodePasswordMessage, encodePasswordMessage('x')],
+    [decodeSASLInitialResponse, encodeSASLInitialResponse('x', null)],
+    [decodeCopyFail, encodeCopyFail('x')],
+  ]
+  for (const [decode, message] of cases) {
+    decode(message.subarray(5))
+    assert.throws(() => decode(Buffer.concat([message.subarray(5), Buffer.alloc(1)])), violation, decode.name)
+  }
+})
+
 void test('an absent SASL response differs from an empty one', () => {
   assert.equal(decodeSASLInitialResponse(Buffer.from('6100ffffffff', 'hex')).response, null)
   assert.equal(decodeSASLInitialResponse(Buffer.from('610000000000', 'hex')).response?.length, 0)
