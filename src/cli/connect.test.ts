@@ -133,12 +133,13 @@ describe('postern connect', () => {
     assert.ok(!world.out.includes(token))
   })
 
-  it('logs in once at the terminal and not again for each connection', async () => {
+  it('logs in once at the terminal, and once more when the token has ended, however many connections ask', async () => {
     let logIns = 0
+    let nowMs = Date.now()
     const login = { issuer: issuer.url, clientId: issuer.clientId }
     const world = newWorld({ POSTERN_TOKEN: '' }, { host: '127.0.0.1', port: gateway.port, caFile })
     world.deps.loadLogins = () => Promise.resolve([login])
-    Object.assign(world.deps, { pollIntervalS: 0.05 })
+    Object.assign(world.deps, { pollIntervalS: 0.05, nowMs: () => nowMs })
     world.deps.writeErr = (text) => {
       const code = /confirm the code (\S+)/.exec(text)?.[1]
       if (code === undefined) return
@@ -149,13 +150,19 @@ describe('postern connect', () => {
       const password = /password {2}(\S+)/.exec(world.out)?.[1]
       const port = Number(/port {6}(\d+)/.exec(world.out)?.[1])
       // The gateway of this test knows another token of hers, so it refuses; that it was reached is what counts.
-      for (let attempt = 0; attempt < 3; attempt += 1) {
+      const tries = async (): Promise<void> => {
         const client = new Client({ host: '127.0.0.1', port, user: 'x', database: 'shop', password })
         await assert.rejects(client.connect(), { code: '28P01' })
       }
+      await tries()
+      await tries()
+      assert.equal(logIns, 1)
+      await issuer.withdrawRefreshTokens()
+      nowMs += 3_545_000
+      await Promise.all([tries(), tries(), tries()])
     }
     await run(world, 'shop', '--port', '0')
-    assert.equal(logIns, 1)
+    assert.equal(logIns, 2)
     assert.match(world.out, /Connected as alice@example\.com/)
   })
 

@@ -21,7 +21,8 @@ before(async () => {
   const made = await createCertificateAuthority()
   authority = made.certificate
   gateway = await startPostgres({
-    tls: await issueCertificate(made, { hosts: ['localhost', '127.0.0.1'] }),
+    // Not for localhost, which is what the certificate of an unnamed host would be checked for.
+    tls: await issueCertificate(made, { hosts: ['127.0.0.1'] }),
     hba: ['hostssl all all 127.0.0.1/32 password'],
   })
   await gateway.query('postgres', `CREATE ROLE "${user}" LOGIN PASSWORD '${token}'`)
@@ -298,13 +299,36 @@ describe('the local listener', () => {
       await gateway.query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shop'")
       await ended
       const second = await openClient(port)
-      ;(second as unknown as { connection: { stream: Socket } }).connection.stream.destroy()
+      ;(second as unknown as { connection: { stream: Socket } }).connection.stream.resetAndDestroy()
       let left: unknown = 1
       for (let attempt = 0; attempt < 200 && left !== 0; attempt += 1) {
         const sql = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = 'shop'"
         left = (await gateway.query('postgres', sql))[0]?.['n']
       }
       assert.equal(left, 0)
+    })
+  })
+
+  it('frees the place of a tool that does not hang up when the gateway has', async () => {
+    await withListener({ localPassword: null, connectionsMax: 1 }, async ({ port }) => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      socket.on('error', () => undefined)
+      socket.write(startup)
+      await new Promise<void>((resolve) => {
+        socket.on('data', (chunk) => {
+          if (chunk.includes('Z\0\0\0\x05I')) resolve()
+        })
+      })
+      await gateway.query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shop'")
+      let isFree = false
+      for (let attempt = 0; attempt < 200 && !isFree; attempt += 1) {
+        isFree = await logInTo(port).then(
+          () => true,
+          () => false,
+        )
+      }
+      socket.destroy()
+      assert.ok(isFree)
     })
   })
 

@@ -192,6 +192,8 @@ function passBytes(tool: MessageStream, upstream: MessageStream): void {
   client.write(upstream.takeRest())
   client.once('close', () => gateway.destroySoon())
   gateway.once('close', () => client.destroySoon())
+  // A server that has ended will not read either; a client that has ended still waits for its answer.
+  gateway.once('end', () => gateway.destroySoon())
   client.pipe(gateway)
   gateway.pipe(client)
 }
