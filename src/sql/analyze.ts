@@ -46,6 +46,13 @@ export async function createAnalyzer(options: AnalyzerOptions = {}): Promise<Ana
  */
 const operatorRun = /[-+*/<>=~!@#%^&|`?]{256}/
 
+/**
+ * A text that overflows the stack costs the event loop some 30 ms, most of it to unwind; 2 KB cannot. So after one that
+ * did, the next thousand texts larger than that go to a worker: whoever sends such texts on purpose gains nothing.
+ */
+const cautiousBytesMax = 2_048
+const cautiousTexts = 1_000
+
 interface Parts {
   readonly parser: Parser
   readonly workers: ParseWorkers
@@ -56,6 +63,7 @@ interface Parts {
 class CachingAnalyzer implements Analyzer {
   readonly #parts: Parts
   readonly #cache = new AnalysisCache(limits.analysisCacheBytesMax)
+  #cautiousTextsLeft = 0
   readonly #underWay = new Map<string, Promise<TextAnalysis>>()
 
   constructor(parts: Parts) {
@@ -76,26 +84,39 @@ class CachingAnalyzer implements Analyzer {
     if (!sql.isWellFormed()) return opaqueText(sql, 'the text is not valid Unicode')
     const bytes = Buffer.byteLength(sql)
     if (bytes > limits.parseBytesMax) return opaqueText(sql, `the text is larger than ${limits.parseBytesMax} bytes`)
-    const analysis =
-      bytes > limits.parseInlineBytesMax || (sql.length >= 256 && operatorRun.test(sql)) ? null : this.#inline(sql)
+    const analysis = this.#isForWorker(sql, bytes) ? null : this.#inline(sql)
     if (analysis === null) return this.#apart(sql)
     this.#cache.set(sql, analysis)
     return analysis
+  }
+
+  #isForWorker(sql: string, bytes: number): boolean {
+    if (bytes > limits.parseInlineBytesMax) return true
+    if (this.#cautiousTextsLeft > 0 && bytes > cautiousBytesMax) {
+      this.#cautiousTextsLeft -= 1
+      return true
+    }
+    return operatorRun.test(sql)
   }
 
   /** The analysis, or null where the event loop's small stack is not enough for it. */
   #inline(sql: string): TextAnalysis | null {
     const outcome = this.#parts.parser.parse(sql)
     if (outcome.state === 'syntax_error') return unparsableText(sql, outcome)
-    if (outcome.state !== 'parsed') return null
+    if (outcome.state !== 'parsed') return this.#overflowed()
     try {
       return classify(sql, outcome.statements, this.#parts)
     } catch (fault) {
       // Out of stack means too deep for here; the worker has more. Anything else is a bug, and the text opaque.
-      if (fault instanceof RangeError) return null
+      if (fault instanceof RangeError) return this.#overflowed()
       this.#parts.onFault(fault)
       return opaqueText(sql, 'Postern failed to analyse it')
     }
+  }
+
+  #overflowed(): null {
+    this.#cautiousTextsLeft = cautiousTexts
+    return null
   }
 
   /** Analyses in a worker; those who send the same text meanwhile share the answer. */

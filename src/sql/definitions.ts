@@ -67,10 +67,9 @@ export function drop(statement: NodeOf<'DropStmt'>, walk: Walk): CommandName {
   return noteObject('DROP', type, relations, walk)
 }
 
-/** RENAME: altering the object, or for a column or constraint what it belongs to. */
+/** RENAME: altering the object, or for a column what it belongs to. */
 export function rename(statement: NodeOf<'RenameStmt'>, walk: Walk): CommandName {
-  const isOfRelation = statement.renameType === 'OBJECT_COLUMN' || statement.renameType === 'OBJECT_TABCONSTRAINT'
-  const type = isOfRelation ? (statement.relationType ?? 'OBJECT_TABLE') : statement.renameType
+  const type = statement.renameType === 'OBJECT_COLUMN' ? statement.relationType : statement.renameType
   return alterObject({ type, ...statement }, walk)
 }
 

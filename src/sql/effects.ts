@@ -28,18 +28,18 @@ export class Effects {
     const distinct = distinctRelations(relations)
     const key = `${name}${row.hasWhere ? '+' : '-'}${distinct.map(relationKey).join(',')}`
     if (this.#commands.has(key)) return
+    if (this.#isFull(this.#commands)) return
     this.#commands.set(key, { name, relations: distinct, hasWhere: row.hasWhere })
-    if (this.#commands.size > limits.statementsPerTextMax) this.hide('it does more things than can be listed')
   }
 
   /** Notes a relation that is read. */
   read(relation: RelationName): void {
-    this.#reads.set(relationKey(relation), relation)
+    if (!this.#isFull(this.#reads)) this.#reads.set(relationKey(relation), relation)
   }
 
   /** Notes a function by the name it is called by. */
   call(name: string): void {
-    this.#functions.add(name)
+    if (!this.#isFull(this.#functions)) this.#functions.add(name)
   }
 
   /** Notes that some of it cannot be analysed, and why. The first reason is kept. */
@@ -93,6 +93,13 @@ export class Effects {
       mayChangeSettings:
         this.#mayChangeSettings || opaque !== null || commands.some((command) => !quietCommands.has(command.name)),
     }
+  }
+
+  /** A list that is full makes the statement opaque: what it leaves out can then not slip through. */
+  #isFull(list: { readonly size: number }): boolean {
+    if (list.size < limits.statementsPerTextMax) return false
+    this.hide('does more than can be listed')
+    return true
   }
 
   #inOrder(kind: CommandName): Command[] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { commandGroups } from '../core/commands.ts'
 import type { Command, RelationName, StatementAnalysis, TextAnalysis } from '../core/statement.ts'
 import { classify, unparsableText } from './classify.ts'
 import { createParser } from './parser.ts'
@@ -41,6 +42,7 @@ export function assertGolden(table: readonly (readonly [sql: string, commands: s
     const statement = analyzeOne(sql)
     assert.equal(describeCommands(statement.commands), commands, sql)
     assert.equal(statement.kind, statement.commands[0]?.name, sql)
+    for (const { name } of statement.commands) assert.ok(commandGroups.has(name), `${name} has no group`)
   }
 }
 

@@ -12,6 +12,9 @@ declare module 'libpg-query/wasm/libpg-query.js' {
     /** Returns a pointer to `{ char *tree; char *stderr; Error *error }`. */
     _wasm_parse_query_raw(text: number): number
     _wasm_free_parse_result(result: number): void
+    /** Returns a pointer to the tokens as JSON text, or to an error message. */
+    _wasm_scan(text: number): number
+    _wasm_free_string(text: number): void
   }
   interface Options {
     instantiateWasm(imports: Imports, receive: (instance: unknown) => void): unknown

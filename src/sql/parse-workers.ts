@@ -28,6 +28,12 @@ export function createParseWorkers(options: ParseWorkersOptions): ParseWorkers {
 /** Texts that may wait for a thread; each session waits for its own text, so this is more than a crowd. */
 const waitingMax = 2_000
 
+/**
+ * A thread that has parsed a text this long (in UTF-16 units) is ended: what it took for the tree, some hundred times
+ * as much, would otherwise stay with it. The next one starts in some tens of milliseconds.
+ */
+const threadTextMax = 256 * 1024
+
 /** Past this, a thread's heap is full of one text's tree and the thread is ended. */
 const heapMbMax = 1_024
 
@@ -136,7 +142,9 @@ class Thread {
 
   #answered(answer: WorkerAnswer): void {
     if (answer.state === 'ready' || this.#isEnded) return
+    const isSpent = (this.#job?.sql.length ?? 0) > threadTextMax
     this.#settle(() => answer.analysis)
+    if (isSpent) return void this.end('the thread is spent')
     this.#worker.unref()
     this.#events.onIdle()
   }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import createModule from 'libpg-query/wasm/libpg-query.js'
 import type { PgQueryModule } from 'libpg-query/wasm/libpg-query.js'
+import { atOriginal, blankComments } from './comments.ts'
 import { isFields } from './parse-tree.ts'
 import type { RawStatement } from './parse-tree.ts'
 
@@ -111,12 +112,16 @@ class Instance {
   }
 
   parse(sql: string): ParseOutcome {
+    const outcome = this.#parse(sql)
+    if (outcome.state !== 'syntax_error' || !/--|\/\*/.test(sql)) return outcome
+    const blanked = this.#withoutComments(sql)
+    return blanked === null ? outcome : atOriginal(this.#parse(blanked), sql, blanked)
+  }
+
+  #parse(sql: string): ParseOutcome {
     const module = this.#module
-    // UTF-8 takes at most three bytes for each UTF-16 unit.
-    const input = module._malloc(sql.length * 3 + 1)
+    const input = this.#write(sql)
     if (input === 0) return { state: 'crashed' }
-    const written = this.#view().write(sql, input)
-    this.#bytes[input + written] = 0
     const result = module._wasm_parse_query_raw(input)
     module._free(input)
     if (result === 0) return { state: 'crashed' }
@@ -125,6 +130,35 @@ class Instance {
     } finally {
       module._wasm_free_parse_result(result)
     }
+  }
+
+  /**
+   * The text with spaces for comments, byte for byte, or null where it cannot be scanned. libpg_query's scanner hands
+   * comments to the grammar's look-ahead, which PostgreSQL's does not: `NOT /* x *\/ IN`, `WITH /* x *\/ ORDINALITY`,
+   * UESCAPE and string constants continued behind a comment are then refused although they are valid. (They are only
+   * refused: no text is valid for both and means different things.)
+   */
+  #withoutComments(sql: string): string | null {
+    const module = this.#module
+    const input = this.#write(sql)
+    if (input === 0) return null
+    const result = module._wasm_scan(input)
+    module._free(input)
+    if (result === 0) return null
+    const scanned = this.#text(result)
+    module._wasm_free_string(result)
+    // Anything else is an error message.
+    return scanned.startsWith('{') ? blankComments(sql, JSON.parse(scanned)) : null
+  }
+
+  /** Copies a text into the instance's memory; the caller frees it. 0 where there is no memory left. */
+  #write(sql: string): number {
+    // UTF-8 takes at most three bytes for each UTF-16 unit.
+    const input = this.#module._malloc(sql.length * 3 + 1)
+    if (input === 0) return 0
+    const view = this.#view()
+    view[input + view.write(sql, input)] = 0
+    return input
   }
 
   #outcome(result: number): ParseOutcome {

@@ -31,6 +31,7 @@ export function write<Tag extends 'InsertStmt' | 'UpdateStmt' | 'DeleteStmt' | '
 /** COPY in its six forms, of a table or a query. */
 export function copy(statement: NodeOf<'CopyStmt'>, walk: Walk, dispatch: Dispatch): CommandName {
   const isFrom = statement.is_from === true
+  // The tree leaves out an empty file name, so COPY FROM '' looks like STDIN; PostgreSQL fails to open such a file.
   const isFile = statement.filename !== undefined
   const suffix = statement.is_program === true ? ' PROGRAM' : isFile ? ' FILE' : ''
   const command = `${isFrom ? 'COPY FROM' : 'COPY TO'}${suffix}`
