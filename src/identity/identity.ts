@@ -131,7 +131,7 @@ async function verifyToken(
   // RFC 7519 section 4.1.6 asks nothing of `iat`, but a token from the future means that a clock cannot be trusted.
   if (claims.iat !== undefined && claims.iat > nowMs / 1_000 + issuer.leewayS) throw notYetValid()
   const principal = principalFromClaims(claims, issuer)
-  return { principal, usableUntilMs: principal.expiresAtMs + issuer.leewayS * 1_000, verifiedAtMs: nowMs }
+  return { principal, usableUntilMs: principal.expiresAtMs, verifiedAtMs: nowMs }
 }
 
 /** RFC 8725 section 3.11: tokens of other sorts that the same keys sign (logout, DPoP proofs) are told apart by type. */

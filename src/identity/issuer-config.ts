@@ -105,7 +105,7 @@ function resolveIssuer(issuer: IssuerConfig, prefixes: readonly string[]): Resol
     )
   }
   if (!Number.isFinite(leewayS) || leewayS < 0 || leewayS > 120) {
-    throw invalid(`issuer ${url}: \`leeway\` must be 0 to 120 seconds`, 'Correct the clocks rather than widen it.')
+    throw invalid(`issuer ${url}: \`leeway_s\` must be 0 to 120 seconds`, 'Correct the clocks rather than widen it.')
   }
   const unknown = algorithms.find((name) => !(tokenAlgorithms as readonly string[]).includes(name))
   if (unknown !== undefined || algorithms.length === 0) {
@@ -144,10 +144,10 @@ function checkUrl(url: string, allowInsecure: boolean): void {
   if (parsed.protocol === 'http:' && allowInsecure && isLoopbackHost(parsed.hostname)) return
   throw invalid(
     `issuer ${url} is not https`,
-    'Keys fetched without TLS prove nothing. Only an issuer on a loopback address may use http, with `allowInsecure: true`.',
+    'Keys fetched without TLS prove nothing. Only an issuer on a loopback address may use http, with `allow_insecure: true`.',
   )
 }
 
 function invalid(message: string, hint: string): PosternError {
-  return new PosternError('config_invalid', `The configuration of issuers cannot be used: ${message}`, { hint })
+  return new PosternError('config_invalid', `the configuration of issuers cannot be used: ${message}`, { hint })
 }

@@ -152,7 +152,7 @@ describe('other claims', () => {
   })
 
   it('give the expiry in milliseconds and the token id where there is one', () => {
-    assert.equal(principalOf(good).expiresAtMs, 1_800_000_000_000)
+    assert.equal(principalOf(good).expiresAtMs, 1_800_000_030_000)
     assert.equal(principalOf(good).tokenId, undefined)
     assert.equal(principalOf({ ...good, jti: 'j-1' }).tokenId, 'j-1')
   })

@@ -26,7 +26,8 @@ export function principalFromClaims(claims: Claims, issuer: ResolvedIssuer): Pri
     actors: actorsOf(claims['act'], issuer.url),
     authenticationMethods: authenticationMethodsOf(claims['amr']),
     tokenId: isText(claims['jti']) ? claims['jti'] : undefined,
-    expiresAtMs: Math.floor(expiresAtMs),
+    // Clocks may differ by the leeway in both directions: a token that is accepted late also ends late.
+    expiresAtMs: Math.floor(expiresAtMs) + issuer.leewayS * 1_000,
   }
 }
 
@@ -72,7 +73,7 @@ function nameOf(claims: Claims, issuer: ResolvedIssuer): string {
   if (issuer.requireVerifiedEmail && !isVerified) {
     throw tokenUnusable(
       'its `email_verified` claim is not true',
-      'Verify the address at the issuer. Where only administrators set addresses there, `claims.requireVerifiedEmail: false` accepts them.',
+      'Verify the address at the issuer. Where only administrators set addresses there, `claims.require_verified_email: false` accepts them.',
     )
   }
   return name
