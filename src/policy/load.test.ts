@@ -120,7 +120,7 @@ describe('a policy set that cannot be used is refused as a whole and', () => {
   test('says which folder cannot be read', async () => {
     await assert.rejects(
       loadPolicySet('/nonexistent/policies'),
-      /The policies in \/nonexistent\/policies cannot be read/u,
+      /the policies in \/nonexistent\/policies cannot be read/u,
     )
   })
 

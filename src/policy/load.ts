@@ -76,7 +76,7 @@ export function parsePolicies({ directory, files, hash }: PolicyFiles): PolicySe
   const warnings = problems.length === 0 ? validateAll(loaded, problems) : []
   if (problems.length > 0) throw refusal(directory, problems)
   if (loaded.length === 0) {
-    throw new PosternError('policy_invalid', `The policy set in ${directory} cannot be used: it holds no policy`, {
+    throw new PosternError('policy_invalid', `the policy set in ${directory} cannot be used: it holds no policy`, {
       hint: 'Deny is the default, so nobody could connect. `postern init` writes a starter set.',
     })
   }
@@ -94,7 +94,7 @@ export function parsePolicies({ directory, files, hash }: PolicyFiles): PolicySe
 /** The first half of `loadPolicySet`: reads the files, and throws `policy_invalid` where they cannot be read. */
 export async function readPolicies(directory: string): Promise<PolicyFiles> {
   const fail = (what: string, cause?: unknown) =>
-    new PosternError('policy_invalid', `The policies in ${directory} cannot be read: ${what}`, {
+    new PosternError('policy_invalid', `the policies in ${directory} cannot be read: ${what}`, {
       cause,
       hint: 'The key `policies` of postern.yaml names the folder with the *.cedar files.',
     })
@@ -251,7 +251,7 @@ function refusal(directory: string, problems: readonly Problem[]): PosternError 
   const all = [...new Set(lines)]
   const [first = '', ...rest] = all
   const help = unique.get(first)?.help ?? 'Correct it; docs/reference/policy.md lists what policies may say.'
-  return new PosternError('policy_invalid', `The policy set in ${directory} cannot be used: ${first}`, {
+  return new PosternError('policy_invalid', `the policy set in ${directory} cannot be used: ${first}`, {
     detail: rest.length === 0 ? undefined : ['Also:', ...rest.slice(0, 20)].join('\n'),
     hint: `${help.charAt(0).toUpperCase()}${help.slice(1)}`,
   })

@@ -16,7 +16,7 @@ type Message =
  */
 export async function parseApart(files: PolicyFiles): Promise<PolicySet> {
   const failed = (why: string, cause?: unknown) =>
-    new PosternError('policy_invalid', `The policy set in ${files.directory} cannot be used: ${why}`, {
+    new PosternError('policy_invalid', `the policy set in ${files.directory} cannot be used: ${why}`, {
       cause,
       hint: 'Make the set simpler, or find the policy by leaving out one file after the other.',
     })
