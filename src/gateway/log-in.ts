@@ -117,7 +117,7 @@ function tlsRequired(): PosternError {
 
 function mismatch(): PosternError {
   return new PosternError('principal_mismatch', 'the token belongs to somebody else than the user of this connection', {
-    hint: 'Connect as the name in your token: "postern token --json" shows it, "postern connect" does it for you.',
+    hint: 'Connect as the name in your token: `postern token --json` shows it, and `postern connect` does so by itself.',
   })
 }
 

@@ -62,13 +62,13 @@ function detailOf(decision: Extract<Decision, { effect: 'deny' }>): string {
 function hintOf(decision: Extract<Decision, { effect: 'deny' }>): string {
   switch (decision.reason) {
     case 'forbidden':
-      return 'The session goes on. Ask whoever keeps the policies if you need this.'
+      return 'Ask whoever keeps the policies if you need this.'
     case 'needs_approval':
-      return 'The session goes on. Ask one of the approvers; approving a waiting statement is not available yet.'
+      return 'Ask one of the approvers; approving a waiting statement is not available yet.'
     case 'policy_error':
       return 'Postern refuses whatever a broken policy might forbid. Tell whoever keeps the policies.'
     case 'not_permitted':
-      return 'The session goes on. Ask whoever keeps the policies to permit it for one of your groups.'
+      return 'Ask whoever keeps the policies to permit it for one of your groups.'
   }
 }
 

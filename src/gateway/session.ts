@@ -315,7 +315,7 @@ export class Session {
       return
     }
     const error = new PosternError('session_expired', 'terminating connection: the token has expired', {
-      hint: 'Get a new token ("postern token") and connect again.',
+      hint: 'Run `postern token` for a fresh token and connect again.',
     })
     this.endAtBoundary('expired', error)
     if (this.#isOver) return
