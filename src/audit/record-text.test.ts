@@ -49,7 +49,7 @@ void test('refusals say by which policy, failed log-ins who was claimed and why,
   assert.match(formatShown({ entry: refusal, outcome: null }, 200), / refused .*by no-drop-database: SELECT/)
   const nobody = { ...refusal, refused: { policies: [], reason: 'not_permitted' } }
   assert.match(formatShown({ entry: nobody, outcome: null }, 200), /not_permitted: SELECT/)
-  const told = { ...refusal, refused: { message: 'DELETE is refused', detail: 'by "no-delete"' } }
+  const told = { ...refusal, refused: { message: 'DELETE is refused', detail: 'by "no-delete".' } }
   assert.match(formatShown({ entry: told, outcome: null }, 200), /DELETE is refused; by "no-delete": SELECT/)
   const failed: Entry = {
     seq: 1,

@@ -6,7 +6,7 @@ const columns = [
   { title: 'principal', width: 18 },
   { title: 'address', width: 21 },
   { title: 'kind', width: 16 },
-  { title: 'outcome', width: 15 },
+  { title: 'outcome', width: 20 },
   { title: 'rows', width: 7, isRight: true },
   { title: 'duration', width: 9, isRight: true },
 ] as const
@@ -122,5 +122,5 @@ function whyRefused(refused: unknown): string {
   const names = Array.isArray(policies) ? policies.map(text).filter((name) => name !== '') : []
   if (names.length > 0) return `by ${names.join(', ')}`
   const said = [memberOf(refused, 'message'), memberOf(refused, 'detail')].map(text).filter((part) => part !== '')
-  return said.join('; ') || text(memberOf(refused, 'reason')) || 'refused'
+  return said.join('; ').replace(/\.$/, '') || text(memberOf(refused, 'reason')) || 'refused'
 }
