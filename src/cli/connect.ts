@@ -185,7 +185,7 @@ async function psqlEnvironment(run: PsqlRun): Promise<NodeJS.ProcessEnv> {
   const { gateway } = run
   const { tlsMode = 'verify-full' } = gateway
   if (tlsMode === 'disable' && !isLoopbackHost(gateway.host)) {
-    throw new PosternError('input_invalid', `A token is not sent to ${gateway.host} without TLS`, {
+    throw new PosternError('input_invalid', `a token is not sent to ${gateway.host} without TLS`, {
       hint: 'Only a gateway on this machine can be reached without TLS.',
     })
   }
@@ -219,7 +219,7 @@ async function locateGateway(options: ConnectOptions, deps: ConnectDeps): Promis
   const named = options.gateway ?? deps.env['POSTERN_GATEWAY']
   const gateway = named === undefined ? configured : { ...parseAddress(named), caFile: configured?.caFile }
   if (gateway === null) {
-    throw new PosternError('input_invalid', 'It is not known where the gateway is', {
+    throw new PosternError('input_invalid', 'it is not known where the gateway is', {
       hint: 'Name it: postern connect DB --gateway db.example.com:5432',
     })
   }
@@ -245,7 +245,7 @@ async function readAuthority(path: string): Promise<string> {
     return await readFile(path, 'utf8')
   } catch (cause) {
     const hint = "Give the PEM file of the authority of the gateway's certificate with --ca."
-    throw new PosternError('input_invalid', `The certificate file ${path} cannot be read`, { cause, hint })
+    throw new PosternError('input_invalid', `the certificate file ${path} cannot be read`, { cause, hint })
   }
 }
 

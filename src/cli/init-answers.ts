@@ -83,7 +83,7 @@ export async function askForMissing(flags: Flags): Promise<Flags> {
   const given = <Answer extends string | boolean>(answer: Answer | symbol): Answer => {
     if (typeof answer !== 'symbol') return answer
     cancel('Nothing was written.')
-    throw new PosternError('input_invalid', 'The questions were not answered, so nothing was written')
+    throw new PosternError('input_invalid', 'the questions were not answered, so nothing was written')
   }
   const ask = async (known: string | undefined, message: string, initialValue: string): Promise<string> =>
     known ??
@@ -119,5 +119,5 @@ function portOf(option: string, text: string): number {
 }
 
 function wrong(option: string, what: string, hint: string): PosternError {
-  return new PosternError('input_invalid', `The configuration cannot be written: ${option} ${what}`, { hint })
+  return new PosternError('input_invalid', `the configuration cannot be written: ${option} ${what}`, { hint })
 }

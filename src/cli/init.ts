@@ -81,7 +81,7 @@ async function writeAll(
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') throw wouldReplace(folder, [])
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new PosternError('input_invalid', `The files cannot be written to ${folder}: ${why}`, {
+    throw new PosternError('input_invalid', `the files cannot be written to ${folder}: ${why}`, {
       cause,
       hint: 'Name a folder that this account may write to with --dir.',
     })

@@ -172,7 +172,7 @@ describe('the local listener', () => {
   it('takes the local password in a password message only', async () => {
     await withListener({}, async ({ port }) => {
       const answer = await exchange(port, Buffer.concat([startup, encodeQuery(localPassword)]))
-      assert.match(answer, /08P01.*A password was expected/s)
+      assert.match(answer, /08P01.*a password was expected/s)
     })
   })
 

@@ -67,7 +67,7 @@ export async function startLocalListener(options: LocalListenerOptions): Promise
     // Without a listener an error event ends the process; what it means shows in whatever is being awaited.
     client.on('error', () => client.destroy())
     if (open.size >= connectionsMax) {
-      refuse(client, new PosternError('too_many_connections', `There are ${connectionsMax} connections already`))
+      refuse(client, new PosternError('too_many_connections', `there are ${connectionsMax} connections already`))
       return
     }
     open.add(client)
@@ -77,7 +77,7 @@ export async function startLocalListener(options: LocalListenerOptions): Promise
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
       const hint = 'Choose another port, or 0 for any that is free.'
-      reject(new PosternError('input_invalid', `Port ${options.port} cannot be listened on`, { cause, hint }))
+      reject(new PosternError('input_invalid', `port ${options.port} cannot be listened on`, { cause, hint }))
     })
     server.listen(options.port, '127.0.0.1', resolve)
   })
@@ -96,9 +96,9 @@ export async function startLocalListener(options: LocalListenerOptions): Promise
 async function serve(client: Socket, options: LocalListenerOptions): Promise<void> {
   const deadline = new AbortController()
   const timer = setTimeout(() => {
-    deadline.abort(new PosternError('startup_timeout', 'The log-in took too long'))
+    deadline.abort(new PosternError('startup_timeout', 'the log-in took too long'))
   }, options.startupDeadlineMs ?? limits.startupDeadlineMs)
-  client.once('close', () => deadline.abort(new PosternError('backend_lost', 'The tool closed the connection')))
+  client.once('close', () => deadline.abort(new PosternError('backend_lost', 'the tool closed the connection')))
   let gateway: Socket | null = null
   try {
     const tool = new MessageStream(client, deadline.signal)
@@ -132,7 +132,7 @@ async function readFirstPacket(tool: MessageStream): Promise<StartupMessage | Ca
     if (packet.kind === 'StartupMessage' || packet.kind === 'CancelRequest') return packet
     tool.socket.write('N')
   }
-  throw new PosternError('protocol_violation', 'Encryption was asked for again after it was declined')
+  throw new PosternError('protocol_violation', 'encryption was asked for again after it was declined')
 }
 
 /** The tool may hang up as soon as it has asked; the gateway hangs up once it has passed the request on. */
@@ -147,11 +147,11 @@ async function checkLocalPassword(tool: MessageStream, expected: string): Promis
   tool.socket.write(authenticationCleartextPassword)
   const frame = await tool.receive((framer) => framer.next())
   if (frame.type !== frontend.PasswordMessage) {
-    throw new PosternError('protocol_violation', 'A password was expected')
+    throw new PosternError('protocol_violation', 'a password was expected')
   }
   const { password } = decodePasswordMessage(frame.body)
   if (!timingSafeEqual(digest(password), digest(expected))) {
-    throw new PosternError('token_untrusted', 'The local password is wrong', {
+    throw new PosternError('token_untrusted', 'the local password is wrong', {
       hint: 'Use the password that `postern connect` printed when it began to listen on this port.',
     })
   }
@@ -176,7 +176,7 @@ async function logIn(tool: MessageStream, upstream: MessageStream, token: string
       return true
     }
     if (authentication.kind !== 'CleartextPassword') {
-      throw new PosternError('backend_login_failed', 'What was reached does not ask for a token', {
+      throw new PosternError('backend_login_failed', 'what was reached does not ask for a token', {
         hint: 'Check that the address is that of the gateway, and not of PostgreSQL itself.',
       })
     }
@@ -231,7 +231,7 @@ async function openGateway(target: GatewayTarget, signal: AbortSignal): Promise<
     socket.destroy()
     if (error instanceof PosternError) throw error
     const why = error instanceof Error ? error.message : 'it failed'
-    throw new PosternError('backend_unavailable', `The gateway at ${host}:${port} cannot be reached: ${why}`, {
+    throw new PosternError('backend_unavailable', `the gateway at ${host}:${port} cannot be reached: ${why}`, {
       hint: 'Check --gateway and the network; for a certificate that is not trusted give its authority with --ca.',
       cause: error,
     })
@@ -260,7 +260,7 @@ function event(socket: Socket, name: 'connect' | 'secureConnect' | 'data', signa
       resolve(value)
     }
     const onError = (error: Error): void => fail(error)
-    const onClose = (): void => fail(new PosternError('backend_lost', 'The connection was closed during the log-in'))
+    const onClose = (): void => fail(new PosternError('backend_lost', 'the connection was closed during the log-in'))
     const onAbort = (): void => fail(signal.reason)
     socket.once(name, onEvent).once('error', onError).once('end', onClose).once('close', onClose)
     // A socket that was paused stays so until told otherwise.
@@ -306,7 +306,7 @@ function abortable<Result>(work: Promise<Result>, signal: AbortSignal): Promise<
 
 function checkTarget({ host, tlsMode }: GatewayTarget): void {
   if (tlsMode !== 'disable' || isLoopbackHost(host)) return
-  throw new PosternError('input_invalid', `A token is not sent to ${host} without TLS`, {
+  throw new PosternError('input_invalid', `a token is not sent to ${host} without TLS`, {
     hint: 'Only a gateway on this machine can be reached without TLS.',
   })
 }

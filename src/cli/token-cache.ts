@@ -113,7 +113,7 @@ function parse(text: string): CachedToken | null {
 }
 
 function unsafe(path: string, why: string, cause?: unknown): PosternError {
-  return new PosternError('input_invalid', `The token cache ${path} cannot be trusted: ${why}`, {
+  return new PosternError('input_invalid', `the token cache ${path} cannot be trusted: ${why}`, {
     hint: 'Find out who changed it, delete it, and run the command again: it is made anew with safe permissions.',
     cause,
   })

@@ -128,17 +128,26 @@ describe('postern token', () => {
     await refuses(run(await newWorld([login])), /token_foreign .*no token that is meant for the gateway/)
   })
 
-  it('prints JSON with the expiry when asked', async () => {
-    const { token, expiresAt } = JSON.parse(await run(world, ...byIssuer(), '--json')) as Record<string, string>
+  it('prints JSON with the name to connect as and the expiry when asked', async () => {
+    const { token, name, expiresAt } = JSON.parse(await run(world, ...byIssuer(), '--json')) as Record<string, string>
     assert.match(token ?? '', /^\S+\.\S+\.\S+$/)
+    assert.equal(name, 'alice@example.com')
     assert.ok(Math.abs(Date.parse(expiresAt ?? '') - Date.now() - 3_600_000) < 10_000)
   })
 
   it('lets POSTERN_TOKEN win without contacting anybody', async () => {
     world.deps = { ...world.deps, env: { ...world.deps.env, POSTERN_TOKEN: 'from-ci' } }
     assert.equal(await run(world), 'from-ci')
-    assert.equal(await run(world, '--json'), '{"token":"from-ci","expiresAt":null}')
+    assert.equal(await run(world, '--json'), '{"token":"from-ci","name":null,"expiresAt":null}')
     assert.equal(issuer.requestCounts.size, 0)
+  })
+
+  it('takes the name from the claim that the configuration names for the issuer of the token', async () => {
+    const login = { issuer: issuer.url, clientId: issuer.clientId, nameClaim: 'preferred_username', prefix: 'p:' }
+    const configured = await newWorld([{ ...login, issuer: 'https://id.example.com', prefix: 'q:' }, login])
+    const token = await issuer.issueToken({ identity: 'ci-deploy' })
+    configured.deps = { ...configured.deps, env: { ...configured.deps.env, POSTERN_TOKEN: token } }
+    assert.equal((JSON.parse(await run(configured, '--json')) as Record<string, string>)['name'], 'p:ci-deploy')
   })
 
   it('takes the one issuer of the configuration, or the one named, and asks which when there are several', async () => {
@@ -149,7 +158,7 @@ describe('postern token', () => {
     assert.match(await run(both, '--issuer', issuer.url), /\./)
     await refuses(run(both), /several issuers/)
     await refuses(run(world), /not known where to log in/)
-    await refuses(run(world, '--issuer', issuer.url), /No client id/)
+    await refuses(run(world, '--issuer', issuer.url), /no client id/)
   })
 
   it('refuses an issuer without TLS that is not on this machine', async () => {

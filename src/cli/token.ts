@@ -63,11 +63,12 @@ export function tokenCommand(deps: TokenDeps): Command {
     .option('--client-id <id>', 'the client id to log in with')
     .option('--config <file>', 'take issuer and client id from this postern.yaml')
     .option('--fresh', 'log in anew even if a token is cached')
-    .option('--json', 'print an object with the token and its expiry')
+    .option('--json', 'print an object with the token, the name in it and its expiry')
     .action(async (options: LoginOptions & { json?: boolean }) => {
-      const presented = presetToken(deps.env)
-      const obtained = presented ?? (await obtainToken(await chooseLogin(options, deps), deps, options))
-      deps.writeOut(`${options.json === true ? toJson(obtained) : obtained.token}\n`)
+      const preset = presetToken(deps.env)
+      const obtained = preset ?? (await obtainToken(await chooseLogin(options, deps), deps, options))
+      const text = options.json === true ? toJson(obtained, await deps.loadLogins(options.config)) : obtained.token
+      deps.writeOut(`${text}\n`)
     })
 }
 
@@ -87,8 +88,8 @@ export async function chooseLogin(options: LoginOptions, deps: TokenDeps): Promi
   if (login !== undefined && others.length === 0) return { ...login, clientId: clientId ?? login.clientId }
   if (issuer !== undefined && login === undefined) return { issuer, clientId: clientId ?? null }
   const hint = 'Name it: postern token --issuer https://id.example.com --client-id postern'
-  if (login === undefined) throw new PosternError('input_invalid', 'It is not known where to log in', { hint })
-  throw new PosternError('input_invalid', 'The configuration has several issuers to log in at', {
+  if (login === undefined) throw new PosternError('input_invalid', 'it is not known where to log in', { hint })
+  throw new PosternError('input_invalid', 'the configuration has several issuers to log in at', {
     detail: candidates.map((each) => each.issuer).join('\n'),
     hint,
   })
@@ -102,7 +103,7 @@ export async function obtainToken(
 ): Promise<ObtainedToken> {
   const { clientId } = login
   if (clientId === null) {
-    throw new PosternError('input_invalid', `No client id is known for logging in at ${login.issuer}`, {
+    throw new PosternError('input_invalid', `no client id is known for logging in at ${login.issuer}`, {
       hint: 'Give --client-id, or set `client_id` of the issuer in postern.yaml.',
     })
   }
@@ -131,7 +132,7 @@ export function principalNameOf(token: string, login: Pick<LoginConfig, 'nameCla
   const { nameClaim } = login
   const found = nameClaim === undefined ? (claims['email'] ?? claims['preferred_username']) : claimAt(claims, nameClaim)
   if (typeof found === 'string' && found !== '') return (login.prefix ?? '') + found
-  throw new PosternError('input_invalid', `The token has no name in its \`${nameClaim ?? 'email'}\` claim`, {
+  throw new PosternError('input_invalid', `the token has no name in its \`${nameClaim ?? 'email'}\` claim`, {
     hint: 'Say who you are to the gateway with --user NAME, or set `claims.name` of the issuer in postern.yaml.',
   })
 }
@@ -140,7 +141,7 @@ async function discover(issuer: string, clientId: string): Promise<oidc.Configur
   const url = URL.parse(issuer)
   const isLoopback = url?.protocol === 'http:' && isLoopbackHost(url.hostname)
   if (url === null || (url.protocol !== 'https:' && !isLoopback)) {
-    throw new PosternError('input_invalid', `The issuer ${printable(issuer)} is not an https URL`, {
+    throw new PosternError('input_invalid', `the issuer ${printable(issuer)} is not an https URL`, {
       hint: 'A password typed there could be read on the way. Only an issuer on this machine may use http.',
     })
   }
@@ -185,7 +186,7 @@ async function logInByDevice(client: oidc.Configuration, login: LoginConfig, dep
   } catch (error) {
     if (error instanceof PosternError) throw error
     if (error instanceof oidc.ResponseBodyError) {
-      throw new PosternError('token_absent', `The log-in did not succeed: ${reasonOf(error.error)}`, {
+      throw new PosternError('token_absent', `the log-in did not succeed: ${reasonOf(error.error)}`, {
         hint: 'Run the command again.',
         cause: error,
       })
@@ -204,7 +205,7 @@ function choose(tokens: oidc.TokenEndpointResponse, login: LoginConfig, refreshT
   const token = candidates.find((each) => each !== undefined && isFor(each, audiences))
   const expiresAtMs = token === undefined ? null : expiryOf(token)
   if (token === undefined || expiresAtMs === null) {
-    throw new PosternError('token_foreign', 'The identity provider gave no token that is meant for the gateway', {
+    throw new PosternError('token_foreign', 'the identity provider gave no token that is meant for the gateway', {
       detail: `Wanted is a JWT with an expiry whose audience is ${audiences.join(' or ')}.`,
       hint: 'Ask whoever runs the gateway which client id and scopes to use.',
     })
@@ -238,8 +239,20 @@ function scopesOf(supported: readonly string[] | undefined): string {
   return ['openid', 'profile', 'email', 'groups', 'offline_access'].filter((each) => known.has(each)).join(' ')
 }
 
-function toJson({ token, expiresAtMs }: ObtainedToken): string {
-  return JSON.stringify({ token, expiresAt: expiresAtMs === null ? null : new Date(expiresAtMs).toISOString() })
+function toJson({ token, expiresAtMs }: ObtainedToken, logins: readonly LoginConfig[]): string {
+  const expiresAt = expiresAtMs === null ? null : new Date(expiresAtMs).toISOString()
+  return JSON.stringify({ token, name: nameOrNull(token, logins), expiresAt })
+}
+
+/** What to connect as: null where the token cannot be read or has no name where its issuer's configuration says. */
+function nameOrNull(token: string, logins: readonly LoginConfig[]): string | null {
+  const issuer = claimsOrNull(token)?.['iss']
+  try {
+    return principalNameOf(token, logins.find((login) => login.issuer === issuer) ?? {})
+  } catch (error) {
+    if (error instanceof PosternError) return null
+    throw error
+  }
 }
 
 function reasonOf(error: string): string {
@@ -251,7 +264,7 @@ function reasonOf(error: string): string {
 
 function unreachable(issuer: string, cause: unknown): PosternError {
   const why = cause instanceof Error ? printable(cause.message) : 'it failed'
-  return new PosternError('issuer_unavailable', `Logging in at ${printable(issuer)} is not possible: ${why}`, {
+  return new PosternError('issuer_unavailable', `logging in at ${printable(issuer)} is not possible: ${why}`, {
     hint: 'Check the address and the network. For a private certificate authority set NODE_EXTRA_CA_CERTS to its file.',
     cause,
   })
