@@ -19,6 +19,6 @@ export interface Principal extends Subject {
   readonly authenticationMethods: readonly string[]
   /** The `jti` of the token where it has one. */
   readonly tokenId: string | undefined
-  /** When access ends: milliseconds since the epoch, leeway not included. */
+  /** When access ends: milliseconds since the epoch, the issuer's leeway included. */
   readonly expiresAtMs: number
 }

@@ -1,11 +1,11 @@
-import { sqlstateOf } from '../core/errors.ts'
+import { PosternError, sqlstateOf } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
 import { readStatementText } from './lexing.ts'
 import type { Lookup, SessionNames } from './names.ts'
 import type { Execution } from './operations.ts'
 import { policiesMember } from './record.ts'
-import { refusalOfDecision, type Refusal, refuseWith } from './refusal.ts'
+import { refusalOf, refusalOfDecision, type Refusal, refuseWith } from './refusal.ts'
 import type { GatewayDatabase, Services } from './services.ts'
 import type { SessionSettings } from './settings.ts'
 
@@ -66,6 +66,7 @@ export class StatementWay {
 
   /** May they? `place` is where the statement stands in its text: the ones before it may define what it uses. */
   decide(statement: StatementAnalysis, place: Place = alone): Verdict {
+    if (!this.#services.journal.isAvailable) return { refusal: refusalOf(unrecordable()) }
     const means = this.#meaningOf(statement, place)
     if (means === 'undecided') return means
     const verdict = this.#decideOne(statement, place)
@@ -82,6 +83,8 @@ export class StatementWay {
       this.#session.members,
       this.#services.statementMembers(statement),
     )
+    // The journal took nothing in: its backlog is full. What cannot be recorded does not run.
+    if (intent === 0) throw unrecordable()
     return { intent, statement, startedAtMs: performance.now(), rows: 0, bytes: 0 }
   }
 
@@ -177,6 +180,12 @@ export const emptyStatement: StatementAnalysis = {
 /** What PostgreSQL itself would say of a text that does not parse, for those who may not run what Postern cannot read. */
 export function syntaxRefusal(error: NonNullable<TextAnalysis['syntaxError']>): Refusal {
   return refuseWith({ code: sqlstateOf('statement_unparsable'), message: error.message, position: error.position })
+}
+
+function unrecordable(): PosternError {
+  return new PosternError('journal_unavailable', 'the statement cannot be recorded, so it is not run', {
+    hint: 'Try again shortly. If it persists, tell whoever runs this gateway: its log says what to check.',
+  })
 }
 
 function meaning<T>(
