@@ -1,34 +1,12 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { startPostgres } from '../../sandbox/postgres.ts'
 import type { SandboxPostgres } from '../../sandbox/postgres.ts'
-import {
-  backend,
-  decodeAuthentication,
-  decodeBackendKeyData,
-  decodeDataRow,
-  decodeErrorResponse,
-  decodeNegotiateProtocolVersion,
-  decodeRowDescription,
-} from './backend.ts'
-import { Framer } from './framer.ts'
-import type { Frame } from './framer.ts'
-import {
-  encodeBind,
-  encodeClose,
-  encodeDescribe,
-  encodeExecute,
-  encodeParse,
-  encodeQuery,
-  sync,
-  terminate,
-} from './frontend.ts'
+import { encodeQuery } from './frontend.ts'
 import { decodeParameter } from './parameters.ts'
-import { decodeStartupPacket, encodeStartupMessage, negotiateProtocol, protocol30, protocol32 } from './startup.ts'
+import { encodeStartupMessage, protocol32 } from './startup.ts'
+import { CodecClient, plainSettings } from './testing.ts'
 
 // A real PostgreSQL is the oracle: it gives every value in text and in binary.
 
@@ -192,11 +170,12 @@ const otherExpressions = [
 ]
 
 let server: SandboxPostgres
-let client: Client
+let client: CodecClient
 
 before(async () => {
   server = await startPostgres()
-  client = await Client.open(server, encodeStartupMessage(protocol32, [...settings('postgres')]))
+  const socketFile = join(server.socketDirectory, `.s.PGSQL.${server.port}`)
+  client = await CodecClient.open(socketFile, encodeStartupMessage(protocol32, plainSettings))
   await client.ask([encodeQuery('set xmloption = content')])
 })
 
@@ -256,90 +235,6 @@ void test('every day of two calendar cycles around each end of the calendar read
   }
 })
 
-void test('PostgreSQL tells prepared statements apart by 63 bytes, and so does the decoded name', async () => {
-  const stem = 'n'.repeat(63)
-  const replies = await client.ask([
-    encodeParse({ name: `${stem}_one`, sql: `select 'first'` }),
-    encodeClose('S', `${stem}_two`),
-    encodeParse({ name: `${stem}_three`, sql: `select 'second'` }),
-    encodeBind({ statement: `${stem}_one` }),
-    encodeExecute('', 0),
-    sync,
-  ])
-  const row = replies.find((frame) => frame.type === backend.DataRow)
-  assert.equal(row && decodeDataRow(row.body)[0]?.toString(), 'second')
-})
-
-void test('the answer to an unknown version or option is what PostgreSQL answers', async () => {
-  const cases: readonly (readonly [number, readonly (readonly [string, string])[]])[] = [
-    [protocol30, []],
-    [protocol30 + 1, []],
-    [protocol32, []],
-    [protocol30 + 3, []],
-    [protocol30 + 9999, [['_pq_.test_protocol_negotiation', '']]],
-    [
-      protocol30,
-      [
-        ['_pq_.one', '1'],
-        ['_pq_.two', '2'],
-      ],
-    ],
-    [protocol30 + 1, [['_pq_.one', '1']]],
-  ]
-  for (const [version, options] of cases) {
-    const packet = encodeStartupMessage(version, [...settings('nobody'), ['user', 'postgres'], ...options])
-    const other = await Client.open(server, packet)
-    const message = decodeStartupPacket(packet.subarray(4))
-    assert.equal(message.kind, 'StartupMessage')
-    if (message.kind !== 'StartupMessage') return
-    const ours = negotiateProtocol(message)
-    const theirs = other.greeting.find((frame) => frame.type === backend.NegotiateProtocolVersion)
-    assert.deepEqual(ours.reply, theirs?.bytes ?? null)
-    if (theirs !== undefined) {
-      assert.deepEqual(
-        decodeNegotiateProtocolVersion(theirs.body).unknownOptions,
-        options.map(([name]) => name),
-      )
-    }
-    const key = other.greeting.find((frame) => frame.type === backend.BackendKeyData)
-    assert.equal(key && decodeBackendKeyData(key.body).secretKey.length, ours.version === protocol32 ? 32 : 4)
-    await other.end()
-  }
-})
-
-void test('a start-up packet that PostgreSQL refuses is refused with its words', async () => {
-  const layout = 'invalid startup packet layout: expected terminator as last byte'
-  const packets: readonly (readonly [Buffer, string])[] = [
-    [Buffer.from('000000090004000700', 'hex'), 'unsupported frontend protocol 4.7: server supports 3.0 to 3.2'],
-    [startupPacket('user\0postgres\0'), layout],
-    [startupPacket('user\0postgres\0\0\0'), layout],
-    [startupPacket('user\0'), layout],
-    [startupPacket('user'), layout],
-  ]
-  for (const [packet, message] of packets) {
-    assert.throws(() => decodeStartupPacket(packet.subarray(4)), { message })
-    const other = await Client.open(server, packet)
-    const refusal = other.greeting.find((frame) => frame.type === backend.ErrorResponse)
-    assert.equal(refusal && decodeErrorResponse(refusal.body).get('M'), message)
-    await other.end()
-  }
-})
-
-function settings(user: string): [string, string][] {
-  return [
-    ['user', user],
-    ['database', 'postgres'],
-    ['client_encoding', 'UTF8'],
-    ['TimeZone', 'UTC'],
-  ]
-}
-
-function startupPacket(parameters: string): Buffer {
-  const packet = Buffer.concat([Buffer.from('0000000000030000', 'hex'), Buffer.from(parameters)])
-  packet.writeInt32BE(packet.length)
-  return packet
-}
-
 async function compare(expression: string): Promise<void> {
   const [text] = await client.rows(`select ${expression}`, 0)
   const [binary] = await client.rows(`select ${expression}`, 1)
@@ -350,66 +245,4 @@ async function compare(expression: string): Promise<void> {
 async function binaryOf(expression: string): Promise<Buffer | null> {
   const [row] = await client.rows(`select ${expression}`, 1)
   return row?.[0] ?? null
-}
-
-/** A client made of the codec and a socket, and nothing else. */
-class Client {
-  readonly greeting: Frame[] = []
-  typeOid = 0
-  readonly #socket: Socket
-  readonly #framer = new Framer({ messageBytesMax: 16 * 1024 * 1024 })
-
-  constructor(socket: Socket) {
-    this.#socket = socket
-  }
-
-  static async open(server: SandboxPostgres, startup: Buffer): Promise<Client> {
-    const socket = connect(join(server.socketDirectory, `.s.PGSQL.${server.port}`))
-    await once(socket, 'connect')
-    const client = new Client(socket)
-    client.greeting.push(...(await client.ask([startup])))
-    const authentication = client.greeting.find((frame) => frame.type === backend.Authentication)
-    if (authentication) assert.deepEqual(decodeAuthentication(authentication.body), { kind: 'Ok' })
-    return client
-  }
-
-  /** Sends, and gives all frames until ReadyForQuery or the end of the connection. */
-  ask(messages: readonly Buffer[]): Promise<Frame[]> {
-    return new Promise((resolve, reject) => {
-      const frames: Frame[] = []
-      const onEnd = () => resolve(frames)
-      const onData = (chunk: Buffer) => {
-        this.#framer.push(chunk)
-        for (let frame = this.#framer.next(); frame !== null; frame = this.#framer.next()) {
-          frames.push(frame)
-          if (frame.type !== backend.ReadyForQuery) continue
-          this.#socket.off('data', onData).off('end', onEnd).off('error', reject)
-          resolve(frames)
-        }
-      }
-      this.#socket.on('data', onData).on('end', onEnd).on('error', reject)
-      this.#socket.write(Buffer.concat(messages))
-    })
-  }
-
-  async rows(sql: string, format: 0 | 1): Promise<(Buffer | null)[][]> {
-    const frames = await this.ask([
-      encodeParse({ sql }),
-      encodeBind({ resultFormats: [format] }),
-      encodeDescribe('P', ''),
-      encodeExecute('', 0),
-      sync,
-    ])
-    for (const frame of frames) {
-      if (frame.type === backend.ErrorResponse) assert.fail(`${sql}: ${decodeErrorResponse(frame.body).get('M')}`)
-      if (frame.type === backend.RowDescription) this.typeOid = decodeRowDescription(frame.body)[0]?.typeOid ?? 0
-    }
-    return frames.filter((frame) => frame.type === backend.DataRow).map((frame) => decodeDataRow(frame.body))
-  }
-
-  async end(): Promise<void> {
-    // After a refusal PostgreSQL has closed its side already.
-    if (this.#socket.readableEnded) this.#socket.destroy()
-    else await once(this.#socket.end(terminate), 'close')
-  }
 }
