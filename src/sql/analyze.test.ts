@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts'
 import type { TextAnalysis } from '../core/statement.ts'
 import { createAnalyzer } from './analyze.ts'
 import type { Analyzer } from './analyze.ts'
-import { describeCommands } from './golden.ts'
+import { analyzeOne, describeCommands } from './golden.ts'
 
 const faults: unknown[] = []
 let analyzer: Analyzer
@@ -212,6 +212,27 @@ void test('runs of operators that would hold up the event loop go to a worker', 
   await inWorker('/*'.repeat(128))
   await inWorker(`SELECT 1 ${'-'.repeat(300)}\n`)
   atOnce(`SELECT 1 ${'-'.repeat(200)}\n`)
+})
+
+void test('after a text has overflowed the stack, all but small ones go to a worker', async () => {
+  const other = await createAnalyzer({ onFault: () => {} })
+  const medium = (i: number): string => `SELECT ${i}, '${'x'.repeat(3_000)}'`
+  assert.ok(!(other.analyze(medium(1)) instanceof Promise))
+  // Eight thousand levels are more than the walk, if not the parser, has stack for.
+  const overflowed = other.analyze(`SELECT 1${'+1'.repeat(8_000)}`)
+  assert.ok(overflowed instanceof Promise)
+  assert.equal((await overflowed).statements[0]?.kind, 'SELECT')
+  assert.ok(other.analyze(medium(2)) instanceof Promise)
+  assert.ok(!(other.analyze('SELECT 2') instanceof Promise))
+  await other.close()
+})
+
+void test('a statement that names more than can be listed is opaque', () => {
+  const names = (count: number): string => Array.from({ length: count }, (_, i) => `t${i}`).join(', ')
+  const { opaque, commands } = analyzeOne(`SELECT 1 FROM ${names(limits.statementsPerTextMax + 1)}`)
+  assert.equal(opaque, 'does more than can be listed')
+  assert.equal(commands.at(-1)?.name, 'OPAQUE')
+  assert.equal(analyzeOne(`SELECT 1 FROM ${names(limits.statementsPerTextMax)}`).opaque, null)
 })
 
 void test('after close, texts for workers are opaque', async () => {

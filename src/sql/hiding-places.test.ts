@@ -231,6 +231,6 @@ void test('whatever is written, read or called is listed or opaque, whatever it 
         assert.ok(isListed || isOpaque, `${command} is not among ${allOf(sql)} of ${sql}`)
       },
     ),
-    { numRuns: 1_500, seed },
+    { numRuns: 1_000, seed },
   )
 })

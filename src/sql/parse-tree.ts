@@ -4,7 +4,7 @@ import type { Node, RawStmt } from '@pgsql/types'
 export type RawStatement = RawStmt
 
 /** Every tag that a node of the parse tree can have. */
-export type NodeTag = Node extends infer Each ? (Each extends Each ? keyof Each : never) : never
+type NodeTag = Node extends infer Each ? (Each extends Each ? keyof Each : never) : never
 
 /** The fields of the node that has this tag. */
 export type NodeOf<Tag extends NodeTag> = Node extends infer Each
@@ -38,7 +38,7 @@ export function tagged(node: unknown): { readonly tag: string; readonly fields: 
 }
 
 /** The text of a `String` node, or null. */
-export function textOf(node: unknown): string | null {
+function textOf(node: unknown): string | null {
   const found = tagged(node)
   if (found?.tag !== 'String' || !isFields(found.fields)) return null
   // The parser leaves out what is empty.

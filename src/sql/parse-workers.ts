@@ -10,6 +10,8 @@ export interface ParseWorkersOptions {
   readonly onFault: (fault: unknown) => void
   readonly workersMax?: number
   readonly deadlineMs?: number
+  /** Past this, a thread's heap is full of one text's tree and the thread is ended. */
+  readonly heapMbMax?: number
 }
 
 /** Threads for the texts that the event loop must not parse: large ones, and those that take the parser long. */
@@ -33,9 +35,6 @@ const waitingMax = 2_000
  * as much, would otherwise stay with it. The next one starts in some tens of milliseconds.
  */
 const threadTextMax = 256 * 1024
-
-/** Past this, a thread's heap is full of one text's tree and the thread is ended. */
-const heapMbMax = 1_024
 
 interface Job {
   readonly sql: string
@@ -108,7 +107,7 @@ class Thread {
     this.#worker = new Worker(new URL(`./parse-worker${extension}`, import.meta.url), {
       name: 'postern-parse',
       workerData: settings,
-      resourceLimits: { stackSizeMb: 16, maxOldGenerationSizeMb: heapMbMax },
+      resourceLimits: { stackSizeMb: 16, maxOldGenerationSizeMb: options.heapMbMax ?? 1_024 },
     })
     // A gateway that has nothing else to do may end.
     this.#worker.unref()

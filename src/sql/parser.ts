@@ -148,7 +148,7 @@ class Instance {
     const scanned = this.#text(result)
     module._wasm_free_string(result)
     // Anything else is an error message.
-    return scanned.startsWith('{') ? blankComments(sql, JSON.parse(scanned)) : null
+    return scanned.startsWith('{') ? blankComments(sql, scanned) : null
   }
 
   /** Copies a text into the instance's memory; the caller frees it. 0 where there is no memory left. */

@@ -57,6 +57,15 @@ void test('a SELECT lists every relation it reads, wherever it stands', () => {
   ])
 })
 
+void test('names come out as they went in, whatever they are made of', () => {
+  const plain = Array.from({ length: 0x17f }, (_, i) => String.fromCharCode(i + 1)).filter((each) => each !== '"')
+  for (const name of [...plain, '""', '\\u0041', '"",""schemaname"":""x', '😀', '\u2028', 'a\u0301', 'x'.repeat(63)]) {
+    const [command] = analyzeOne(`SELECT * FROM "s${name}"."n${name.slice(0, 62)}"`).commands
+    const expected = name.replaceAll('""', '"')
+    assert.deepEqual(command?.relations, [{ schema: `s${expected}`.slice(0, 63), name: `n${expected.slice(0, 62)}` }])
+  }
+})
+
 void test('the name of a common table expression hides a relation exactly where PostgreSQL says so', () => {
   assertGolden([
     ['WITH x AS (SELECT * FROM a) SELECT * FROM x', 'SELECT a'],
