@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,6 +61,15 @@ describe('postern', () => {
   test('knows its version, also through the program that npm installs', async () => {
     const { out } = await postern(['--version'], { program: bin })
     assert.match(out, /^\d+\.\d+\.\d+\n$/u)
+  })
+
+  test('ends quietly when its reader has seen enough', async () => {
+    const child = spawn(process.execPath, [entry, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    let err = ''
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString('utf8')))
+    await once(child, 'close')
+    assert.equal(err, '')
   })
 
   test('tells a wrong command line from a failure', async () => {

@@ -10,6 +10,7 @@ export const exitCodes = { done: 0, failed: 1, usage: 2, bug: 70 } as const
 /** Runs the command line `argv` (without the program's own name) and sets the exit code of the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   const isJson = argv.includes('--json')
+  process.stdout.on('error', endQuietly)
   try {
     const program = await buildProgram(argv)
     await program.parseAsync([...argv], { from: 'user' })
@@ -24,6 +25,12 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(err)
     process.exitCode = error instanceof PosternError ? exitCodes.failed : exitCodes.bug
   }
+}
+
+/** A reader such as `head` that has seen enough closes the pipe; that is no failure of ours. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
 }
 
 /** Builds the program with the one command that `argv` asks for loaded, and the others by name alone. */

@@ -82,6 +82,23 @@ describe('postern check', () => {
 })
 
 describe('postern serve', () => {
+  test('says what to do about a port that is taken', { timeout: 60_000 }, async () => {
+    const file = join(folder, 'taken.yaml')
+    const taken = `port: ${String(postgres.port)} # of PostgreSQL\n`
+    writeFileSync(
+      file,
+      config()
+        .replace(/port: \d+\n/u, taken)
+        .replace('directory: journal', 'directory: other'),
+    )
+    const child = spawn(process.execPath, [bin, 'serve', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let err = ''
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString('utf8')))
+    const [code] = (await once(child, 'close')) as [number | null]
+    assert.equal(code, 1)
+    assert.match(err, /cannot listen on 127\.0\.0\.1, port \d+: another process does\n {2}hint: .*`listen\.port`/u)
+  })
+
   test('runs until SIGTERM and seals its journal', { timeout: 60_000 }, async () => {
     const child = spawn(process.execPath, [bin, 'serve', '--config', join(folder, 'postern.yaml')], {
       stdio: ['ignore', 'pipe', 'pipe'],
