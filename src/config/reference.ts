@@ -1,5 +1,9 @@
+import { writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import { configSchema } from './schema.ts'
+
+/** Where the reference page of postern.yaml is. */
+export const configReferenceFile: URL = new URL('../../docs/reference/config.md', import.meta.url)
 
 /** The reference page of postern.yaml in Markdown, from the descriptions in the schema. */
 export function configReference(): string {
@@ -12,7 +16,7 @@ export function configReference(): string {
 
 const preamble = `# postern.yaml
 
-<!-- Generated from src/config/schema.ts by src/config/write-reference.ts; a test says when it is stale. -->
+<!-- Generated from src/config/schema.ts by src/config/reference.ts; a test says when it is stale. -->
 
 \`postern init\` writes a commented one, and \`postern check\` says what is wrong with it. It is read once, at the start.
 
@@ -81,3 +85,5 @@ function kindOf(node: Node): string {
   if (node.type === 'integer') return `whole number, ${String(node.minimum)} to ${String(node.maximum)}`
   return node.type === 'boolean' ? 'true or false' : 'text'
 }
+
+if (import.meta.main) writeFileSync(configReferenceFile, configReference())

@@ -56,7 +56,7 @@ const claims = z.strictObject({
     .describe('Refuses a token whose `email_verified` is not true. On unless told, where the name comes from `email`.'),
 })
 
-export const tokenAlgorithms = [
+const tokenAlgorithms = [
   'RS256',
   'RS384',
   'RS512',

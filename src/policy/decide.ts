@@ -10,6 +10,7 @@ import type { Policy, PolicySet } from './load.ts'
 import {
   commandsOf,
   databaseResource,
+  distinctPath,
   principalEntity,
   relationResources,
   sessionContext,
@@ -136,15 +137,17 @@ const severity: Record<Denial['reason'], number> = {
 }
 
 function decideAfresh(state: State, request: StatementRequest): Decision {
-  const { statement, database, searchPath, statementCount } = request
+  const { statement, database, statementCount } = request
   const { vocabulary } = state.set
   const who = { state, key: state.keys.session(request), request }
+  const at = { database: database.name, vocabulary }
+  const searchPath = request.searchPath === null ? null : distinctPath(request.searchPath, at)
+  const place = { database, searchPath, vocabulary }
   const permits = new Map<string, DeterminingPolicy>()
   const denials: Denial[] = []
   for (const command of commandsOf(statement)) {
     const facts = statementContext(vocabulary, { statement, command, statementCount })
     const asked = { ...who, key: `${who.key}|${command.name}|${JSON.stringify(facts)}` }
-    const place = { database, searchPath, vocabulary }
     const resources =
       command.relations.length === 0
         ? [databaseResource(database)]

@@ -46,12 +46,13 @@ export function keysOf(vocabulary: Vocabulary): Keys {
       usesFact(vocabulary, 'session.tls') && isTls,
     ]),
   )
+  const ofPath = remembered<readonly string[]>((path) => JSON.stringify(path))
   const session = ({ principal, database, session, nowMs }: ConnectRequest) =>
     `${ofPrincipal(principal)}.${ofDatabase(database)}.${ofSession(session)}.${usesTime ? Math.floor(nowMs / 1_000) : 0}`
   return {
     session,
     statement: (request) => {
-      const path = request.searchPath === null ? 'any' : JSON.stringify(request.searchPath)
+      const path = request.searchPath === null ? 'any' : ofPath(request.searchPath)
       return `${session(request)}.${request.statementCount}.${path}`
     },
   }

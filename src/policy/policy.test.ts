@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { commandGroups } from '../core/commands.ts'
-import { createDecider } from './policy.ts'
+import { createDecider, loadPolicySet } from './policy.ts'
 import { connectRequest, policySetOf, principalNamed, statementOf, statementRequest } from './testing.ts'
 
 const design = `
@@ -24,8 +24,8 @@ permit (principal in AccessRole::"support-lead", action == Action::"unmask", res
 const engineer = principalNamed('alice', { groups: ['engineering'] })
 const dba = principalNamed('dora', { groups: ['dba'] })
 
-describe('the policies of the design', async () => {
-  const decider = createDecider(await policySetOf(design))
+describe('the policies of the design', () => {
+  const decider = createDecider(policySetOf(design))
   const decide = (principal: typeof engineer, statement: ReturnType<typeof statementOf>, rest = {}) =>
     decider.decideStatement(statementRequest(statement, { principal, ...rest }))
 
@@ -110,22 +110,22 @@ describe('the policies of the design', async () => {
 })
 
 describe('deny by default', () => {
-  it('holds for every command where no policy permits it', async () => {
-    const decider = createDecider(await policySetOf('permit (principal, action == Action::"connect", resource);'))
+  it('holds for every command where no policy permits it', () => {
+    const decider = createDecider(policySetOf('permit (principal, action == Action::"connect", resource);'))
     for (const command of [...commandGroups.keys(), 'NO SUCH COMMAND']) {
       const decision = decider.decideStatement(statementRequest(statementOf(command, ['public.t'])))
       assert.equal(decision.effect === 'deny' && decision.reason, 'not_permitted', command)
     }
   })
 
-  it('decides a command that no group knows as OPAQUE', async () => {
-    const decider = createDecider(await policySetOf('permit (principal, action in Action::"read", resource);'))
+  it('decides a command that no group knows as OPAQUE', () => {
+    const decider = createDecider(policySetOf('permit (principal, action in Action::"read", resource);'))
     const decision = decider.decideStatement(statementRequest(statementOf('INVENTED', [])))
     assert.equal(decision.effect === 'deny' && decision.command, 'OPAQUE')
   })
 
-  it('also asks for OPAQUE where a part of the statement is not understood, or nothing is', async () => {
-    const decider = createDecider(await policySetOf('permit (principal, action in Action::"read", resource);'))
+  it('also asks for OPAQUE where a part of the statement is not understood, or nothing is', () => {
+    const decider = createDecider(policySetOf('permit (principal, action in Action::"read", resource);'))
     const partly = { ...statementOf('SELECT', ['public.t']), opaque: 'calls a function that is not known' }
     for (const statement of [partly, { ...partly, opaque: null, commands: [] }]) {
       const decision = decider.decideStatement(statementRequest(statement))
@@ -142,8 +142,8 @@ describe('a policy that errors', () => {
     when { context.statement.count * 9223372036854775807 > 5 };`
 
   for (const effect of ['forbid', 'permit']) {
-    it(`refuses as a ${effect} and is named`, async () => {
-      const decider = createDecider(await policySetOf(policies(effect)))
+    it(`refuses as a ${effect} and is named`, () => {
+      const decider = createDecider(policySetOf(policies(effect)))
       const decision = decider.decideStatement(statementRequest(statementOf('SELECT', []), { statementCount: 2 }))
       assert.equal(decision.effect === 'deny' && decision.reason, 'policy_error')
       assert.deepEqual(decision.policies, [{ id: 'broken', advice: 'Mend it.' }])
@@ -152,9 +152,9 @@ describe('a policy that errors', () => {
     })
   }
 
-  it('is joined by a request that Cedar cannot read', async () => {
+  it('is joined by a request that Cedar cannot read', () => {
     const decider = createDecider(
-      await policySetOf('permit (principal, action, resource) unless { context.session.clientAddress.isLoopback() };'),
+      policySetOf('permit (principal, action, resource) unless { context.session.clientAddress.isLoopback() };'),
     )
     const session = { clientAddress: 'not an address', applicationName: '', isTls: true }
     const decision = decider.decideStatement(statementRequest(statementOf('SELECT', []), { session }))
@@ -163,27 +163,27 @@ describe('a policy that errors', () => {
 })
 
 describe('replacing the set', () => {
-  it('takes effect at the next decision, forgets what was decided before and raises the version', async () => {
-    const decider = createDecider(await policySetOf('permit (principal, action, resource);'))
+  it('takes effect at the next decision, forgets what was decided before and raises the version', () => {
+    const decider = createDecider(policySetOf('permit (principal, action, resource);'))
     const request = statementRequest(statementOf('SELECT', ['public.t']))
     assert.equal(decider.decideStatement(request).effect, 'allow')
     assert.equal(decider.version, 1)
-    decider.replace(await policySetOf('@id("no") forbid (principal, action, resource);'))
+    decider.replace(policySetOf('@id("no") forbid (principal, action, resource);'))
     assert.equal(decider.decideStatement(request).effect, 'deny')
     assert.equal(decider.version, 2)
   })
 
-  it('of one decider leaves another alone', async () => {
-    const [one, other] = [createDecider(await policySetOf(design)), createDecider(await policySetOf(design))]
-    one.replace(await policySetOf('@id("no") forbid (principal, action, resource);'))
+  it('of one decider leaves another alone', () => {
+    const [one, other] = [createDecider(policySetOf(design)), createDecider(policySetOf(design))]
+    one.replace(policySetOf('@id("no") forbid (principal, action, resource);'))
     const request = statementRequest(statementOf('SELECT', ['public.t']), { principal: engineer })
     assert.equal(other.decideStatement(request).effect, 'allow')
   })
 
-  it('says whether time matters', async () => {
-    assert.equal(createDecider(await policySetOf(design)).usesTime, false)
+  it('says whether time matters', () => {
+    assert.equal(createDecider(policySetOf(design)).usesTime, false)
     const timed = 'permit (principal, action, resource) when { context.session.hour < 18 };'
-    assert.equal(createDecider(await policySetOf(timed)).usesTime, true)
+    assert.equal(createDecider(policySetOf(timed)).usesTime, true)
   })
 })
 
@@ -193,12 +193,12 @@ describe('the policy folder', () => {
     await writeFile(join(directory, 'b.cedar'), 'permit (principal, action, resource);')
     await writeFile(join(directory, 'a.cedar'), '// first\npermit (principal, action, resource);')
     await writeFile(join(directory, 'notes.txt'), 'not a policy')
-    const set = await policySetOf(null, directory)
+    const set = await loadPolicySet(directory)
     assert.deepEqual(
       set.policies.map(({ id }) => id),
       ['a.cedar:2', 'b.cedar:1'],
     )
     await writeFile(join(directory, 'b.cedar'), 'permit (principal, action, resource); ')
-    assert.notEqual((await policySetOf(null, directory)).hash, set.hash)
+    assert.notEqual((await loadPolicySet(directory)).hash, set.hash)
   })
 })

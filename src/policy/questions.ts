@@ -46,6 +46,19 @@ export function databaseResource(database: DatabaseResource): Resource {
   return { uid, shown: database.name, entities: [entity(uid, [], database)], isForbidOnly: false }
 }
 
+/**
+ * The schemas of a search path that policies tell apart: each that they name, and the first that they do not. A client
+ * sets its search path, and a long one must not make every name a long question.
+ */
+export function distinctPath(
+  searchPath: readonly string[],
+  at: { database: string; vocabulary: Vocabulary },
+): string[] {
+  const mentioned = at.vocabulary.schemas.get(at.database)
+  const unmentioned = searchPath.find((schema) => mentioned?.has(schema) !== true)
+  return [...new Set(searchPath)].filter((schema) => schema === unmentioned || mentioned?.has(schema) === true)
+}
+
 /** Every relation that `relation` may mean, each of which has to be allowed. */
 export function relationResources(
   relation: RelationName,

@@ -1,22 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ConnectRequest, StatementRequest } from '../core/decision.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
-import { loadPolicySet } from './load.ts'
+import { parsePolicies } from './load.ts'
 import type { PolicySet } from './load.ts'
 
-/** For tests: the set of one file `p.cedar` with `text`, or of `directory` where it is given. */
-export async function policySetOf(text: string | null, directory?: string): Promise<PolicySet> {
-  if (directory !== undefined) return loadPolicySet(directory)
-  const folder = await mkdtemp(join(tmpdir(), 'postern-policy-'))
-  try {
-    await writeFile(join(folder, 'p.cedar'), text ?? '')
-    return await loadPolicySet(folder)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
+/** For tests: the set of one file `p.cedar` with `text`, parsed in this thread, which is faster than the real way. */
+export function policySetOf(text: string): PolicySet {
+  return parsePolicies({ directory: 'policies', files: [{ name: 'p.cedar', text }], hash: text })
 }
 
 /** For tests: a principal with believable facts. */
