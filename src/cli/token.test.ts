@@ -168,7 +168,10 @@ describe('postern token', () => {
 
   it('lets nothing from outside steer the terminal', async () => {
     const attempt = run(world, '--issuer', 'http://id.example.com/\u001b[2J\u202e', '--client-id', 'x')
-    await assert.rejects(attempt, (error) => error instanceof Error && !/[\u001b\u202e]/.test(error.message))
+    await assert.rejects(
+      attempt,
+      (error) => error instanceof Error && !error.message.includes('\u001b') && !error.message.includes('\u202e'),
+    )
   })
 
   it('says so when the issuer cannot be reached or does not know the client', async () => {

@@ -1,7 +1,7 @@
 import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { frontend } from '../wire/frontend.ts'
-import { FrontendMessages, type Treatment } from './frontend-messages.ts'
+import type { FrontendMessages, Treatment } from './frontend-messages.ts'
 import { OutgoingBatch } from './outgoing-batch.ts'
 
 /** What the client's half of a session does to the rest of it. */

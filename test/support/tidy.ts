@@ -43,12 +43,9 @@ const environmentReaders = ['src/config.ts', 'src/main.ts', 'src/cli/']
 
 /** Everything that a program can check of CONTRIBUTING.md, over all sources at once. */
 export function findFaults(sources: Sources): readonly Fault[] {
-  return [...sources].flatMap(([file, text]) => [
-    ...nameFaults(file),
-    ...lineFaults(file, text),
-    ...importFaults(file, text),
-    ...exportFaults(file, text),
-  ])
+  return [...sources].flatMap(([file, text]) =>
+    [nameFaults(file), lineFaults(file, text), importFaults(file, text), exportFaults(file, text)].flat(),
+  )
 }
 
 function nameFaults(file: string): Fault[] {
