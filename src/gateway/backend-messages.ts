@@ -157,7 +157,7 @@ export class BackendMessages {
     const { execution } = operation
     if (execution === null) throw outOfOrder('the end of a statement that was refused')
     this.#noteAnswered(operation)
-    this.#exchange.copy = 'none'
+    this.#endCopy()
     this.#lastExecution = execution
     if (ending.outcome === 'completed') this.#exchange.names.complete(execution.statement, ending.tag)
     this.#recordOutcome(execution, ending)
@@ -204,14 +204,20 @@ export class BackendMessages {
         this.#recordOutcome(execution, index === 0 ? ending : { outcome: 'skipped' })
       }
       operation.finished = operation.executions.length
-      if (this.#exchange.copy !== 'none') this.#exchange.copy = 'ended'
+      const { copy, pending } = this.#exchange
+      if (copy !== 'none' && pending.newest === operation) this.#exchange.copy = 'ended'
       return
     }
     this.#exchange.pending.shift()
     this.#noteAnswered(operation)
     if (operation.kind === 'execute' && operation.execution !== null) this.#recordOutcome(operation.execution, ending)
-    this.#exchange.copy = 'none'
     this.#skipToSync()
+    this.#endCopy()
+  }
+
+  /** Nothing is sent behind a statement that may ask for data, so a COPY is over when nothing is pending any more. */
+  #endCopy(): void {
+    if (this.#exchange.pending.length === 0) this.#exchange.copy = 'none'
   }
 
   #skipToSync(): void {
@@ -238,7 +244,7 @@ export class BackendMessages {
       if (execution !== undefined && (!isUnparsed(execution) || others.length > 0)) throw outOfOrder('ReadyForQuery')
       if (execution !== undefined) this.#recordOutcome(execution, { outcome: 'completed', tag: '' })
       this.#noteAnswered(operation)
-      exchange.copy = 'none'
+      this.#endCopy()
     } else if (operation?.kind !== 'sync') {
       throw outOfOrder('ReadyForQuery')
     }

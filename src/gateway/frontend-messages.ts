@@ -9,6 +9,7 @@ import {
   decodeFunctionCall,
   decodeParse,
   decodeQuery,
+  flush,
   frontend,
 } from '../wire/frontend.ts'
 import type { Exchange } from './exchange.ts'
@@ -33,8 +34,8 @@ export class FrontendMessages {
   readonly #exchange: Exchange
   readonly #way: StatementWay
   readonly #waitFor: (promise: Promise<unknown>) => void
-  /** The analysis that the held message was waiting for. */
-  #analysed: TextAnalysis | null = null
+  /** The analysis that the held message waits for, and nobody else: null until it has come. */
+  #awaited: { text: TextAnalysis | null } | null = null
   /** Statements that PostgreSQL gets to see in this batch and that no Execute in it has put on record. */
   readonly #unrecorded = new Set<PreparedStatement | Portal>()
 
@@ -46,12 +47,17 @@ export class FrontendMessages {
 
   /** Treats one whole message; throws a PosternError where the protocol is broken beyond repair. */
   treat(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
+    const treatment = this.#treatInState(type, body, batch)
+    // What was analysed for a message must not be taken for the next one, also where an error has it dropped meanwhile.
+    if (treatment !== 'hold') this.#awaited = null
+    return treatment
+  }
+
+  #treatInState(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
     const exchange = this.#exchange
     if (exchange.copy !== 'none') return this.#treatInCopy(type)
-    if (exchange.isDiscarding && type !== frontend.Sync && type !== frontend.Terminate) {
-      checkType(type)
-      return 'drop'
-    }
+    checkType(type)
+    if (exchange.isDiscarding && type !== frontend.Sync && type !== frontend.Terminate) return 'drop'
     if (exchange.pending.length >= limits.inFlightMessagesMax) return 'hold'
     try {
       return this.#treatMessage(type, body, batch)
@@ -105,6 +111,7 @@ export class FrontendMessages {
         this.#exchange.send(sync)
         return 'forward'
       case frontend.Flush:
+        if (body.length > 0) throw new PosternError('protocol_violation', 'invalid message format')
         return 'forward'
       case frontend.FunctionCall:
         return this.#treatFunctionCall(body, batch)
@@ -136,7 +143,6 @@ export class FrontendMessages {
       if ('refusal' in verdict) return this.#refuseStatement(newQuery([]), { statement, text, verdict }, batch)
       allowed.push(verdict.allowed)
     }
-    this.#analysed = null
     const how = `"protocol":"simple"${statements.length > 1 ? `,"statements":${String(statements.length)}` : ''}`
     const executions: Execution[] = []
     for (const [index, statement] of statements.entries()) {
@@ -155,17 +161,19 @@ export class FrontendMessages {
     const { name, sql, parameterTypes } = decodeParse(body)
     const text = this.#analyze(sql)
     if (text === 'hold') return text
-    const [statement = emptyStatement] = text.statements
+    const isOne = text.statements.length <= 1
+    // PostgreSQL refuses several, and says so itself to whoever may run what was not analysed as one.
+    const [statement = emptyStatement] = isOne
+      ? text.statements
+      : [opaqueStatement(sql.toString(), 'several statements')]
     const prepared = newPrepared(name, statement, parameterTypes)
     const operation: Operation = { kind: 'parse', prepared, refusal: null }
-    if (text.statements.length > 1) {
-      this.#analysed = null
-      return this.#refuse(operation, severalStatements(), batch)
-    }
     const verdict = this.#way.decide(statement)
     if (verdict === 'undecided') return 'hold'
-    if ('refusal' in verdict) return this.#refuseStatement(operation, { statement, text, verdict }, batch)
-    this.#analysed = null
+    if ('refusal' in verdict) {
+      const told = isOne ? verdict : { refusal: severalStatements() }
+      return this.#refuseStatement(operation, { statement, text, verdict: told }, batch)
+    }
     this.#unrecorded.add(prepared)
     this.#exchange.send(operation)
     batch.carry(operation)
@@ -210,7 +218,9 @@ export class FrontendMessages {
     this.#noteRun(statement)
     this.#exchange.send(operation)
     batch.carry(operation)
-    return 'forward'
+    if (this.#exchange.copy !== 'expected') return 'forward'
+    // Nothing more is sent until it has answered, so it must not wait for more before it does.
+    return Buffer.concat([executeHeader(body), body, flush])
   }
 
   #treatDescribe(body: Buffer): Treatment {
@@ -241,7 +251,8 @@ export class FrontendMessages {
     switch (type) {
       case frontend.CopyDone:
       case frontend.CopyFail:
-        this.#exchange.copy = 'ended'
+        // A Query may ask for data again. An Execute does not, and answers no sooner than it is sent Sync or Flush.
+        this.#exchange.copy = this.#exchange.pending.newest?.kind === 'query' ? 'ended' : 'none'
         return 'forward'
       case frontend.Flush:
       case frontend.Sync:
@@ -256,13 +267,15 @@ export class FrontendMessages {
   }
 
   #analyze(sql: Buffer): TextAnalysis | 'hold' {
-    if (this.#analysed !== null) return this.#analysed
+    if (this.#awaited !== null) return this.#awaited.text ?? 'hold'
     const { settings } = this.#exchange
     const analysis = this.#way.analyze(sql)
     if (analysis instanceof Promise) {
+      const awaited: { text: TextAnalysis | null } = { text: null }
+      this.#awaited = awaited
       this.#waitFor(
         analysis.then((text) => {
-          this.#analysed = text
+          awaited.text = text
         }),
       )
       return 'hold'
@@ -283,7 +296,6 @@ export class FrontendMessages {
     refused: { statement: StatementAnalysis; text: TextAnalysis | null; verdict: { refusal: Refusal } },
     batch: OutgoingBatch,
   ): Treatment {
-    this.#analysed = null
     const syntaxError = refused.text?.syntaxError ?? null
     const refusal = syntaxError === null ? refused.verdict.refusal : syntaxRefusal(syntaxError)
     this.#way.recordRefusal(refused.statement, refusal)
@@ -304,6 +316,13 @@ function newQuery(executions: readonly Execution[]): Extract<Operation, { kind: 
 
 function newExecute(execution: Execution | null): Extract<Operation, { kind: 'execute' }> {
   return { kind: 'execute', execution, refusal: null }
+}
+
+function executeHeader(body: Buffer): Buffer {
+  const header = Buffer.alloc(5)
+  header.writeUInt8(frontend.Execute)
+  header.writeUInt32BE(body.length + 4, 1)
+  return header
 }
 
 function howExecuted(portal: Portal): string {
