@@ -29,12 +29,11 @@ async function tell(world: World): Promise<void> {
   heading('1. A log-in by name: the password is a token of the identity provider')
   const { token } = await world.writeToken('alice@example.com')
   const alice = await connect(world, { user: 'alice@example.com', password: token })
-  say(`${prompt('alice@example.com')}connected over TLS; she holds no database password`)
+  say('   alice@example.com is connected over TLS. She holds no database password; only Postern does.')
 
   heading('2. A query')
   await show(
     alice,
-    'alice@example.com',
     "SELECT status, count(*), sum(total) FROM orders WHERE placed_at >= '2025-06-01' GROUP BY status ORDER BY 2 DESC",
   )
 
@@ -42,9 +41,9 @@ async function tell(world: World): Promise<void> {
   await showRecord(world)
 
   heading('4. What policy forbids')
-  await show(alice, 'alice@example.com', 'DROP DATABASE shop')
+  await show(alice, 'DROP DATABASE shop')
   say(pc.dim('   … and the session is alive after it:'))
-  await show(alice, 'alice@example.com', 'SELECT count(*) AS customers FROM customers')
+  await show(alice, 'SELECT count(*) AS customers FROM customers')
   await alice.end()
 
   heading('5. The shared password of old')
@@ -76,8 +75,8 @@ async function connect(world: World, who: { user: string; password: string }): P
 }
 
 /** Runs a statement and shows what psql would. */
-async function show(client: Client, name: string, sql: string): Promise<void> {
-  say(`${prompt(name)}${sql};`)
+async function show(client: Client, sql: string): Promise<void> {
+  say(`${pc.green('shop=>')} ${sql};`)
   try {
     sayTable(await client.query(sql))
   } catch (error) {
@@ -138,26 +137,38 @@ function heading(text: string): void {
   say(pc.bold(text))
 }
 
-function prompt(name: string): string {
-  return pc.green(`${name}@shop=> `)
-}
-
 function sayError(error: DatabaseError): void {
   say(pc.red(`${error.severity ?? 'ERROR'}:  ${error.message}`) + pc.dim(`   (SQLSTATE ${error.code ?? ''})`))
   if (error.detail !== undefined) say(`DETAIL:  ${error.detail}`)
   if (error.hint !== undefined) say(`HINT:  ${error.hint}`)
 }
 
+/** Type oids whose values psql sets to the right: int8, int2, int4, oid, float4, float8, numeric. */
+const numberTypes: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700])
+
 function sayTable({ fields, rows }: QueryResult<Record<string, unknown>>): void {
-  const names = fields.map((field) => field.name)
-  const cells = rows.map((row) => names.map((name) => String(row[name])))
-  const widths = names.map((name, index) => Math.max(name.length, ...cells.map((row) => row[index]?.length ?? 0)))
-  const line = (row: readonly string[]): string =>
-    ` ${row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(' | ')}`
-  say(line(names))
-  say(widths.map((width) => '-'.repeat(width + 2)).join('+'))
-  for (const row of cells) say(line(row))
+  const columns = fields.map(({ name, dataTypeID }) => {
+    const cells = rows.map((row) => String(row[name]))
+    return { name, cells, isNumber: numberTypes.has(dataTypeID), width: Math.max(...[name, ...cells].map(lengthOf)) }
+  })
+  say(columns.map(({ name, width }) => ` ${centred(name, width)} `).join('|'))
+  say(columns.map(({ width }) => '-'.repeat(width + 2)).join('+'))
+  for (const index of rows.keys()) {
+    const cells = columns.map(({ cells, isNumber, width }) => {
+      const cell = cells[index] ?? ''
+      return ` ${isNumber ? cell.padStart(width) : cell.padEnd(width)} `
+    })
+    say(cells.join('|').trimEnd())
+  }
   say(`(${String(rows.length)} row${rows.length === 1 ? '' : 's'})`)
+}
+
+function lengthOf(text: string): number {
+  return text.length
+}
+
+function centred(text: string, width: number): string {
+  return text.padStart(Math.floor((width + text.length) / 2)).padEnd(width)
 }
 
 function say(text: string): void {
