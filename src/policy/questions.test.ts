@@ -192,6 +192,28 @@ describe('deciding with what no policy looks at left out', () => {
   })
 })
 
+describe('an answer kept for one principal', () => {
+  test('does not serve another that a policy tells apart', () => {
+    const policies = `permit (principal, action, resource) when { context.session.authenticationMethods.contains("mfa") };
+      permit (principal == Human::"root", action, resource);`
+    const decider = createDecider(policySetOf(policies))
+    const statement = statementOf('SELECT', ['public.t'])
+    const decide = (name: string, authenticationMethods: readonly string[]) =>
+      decider.decideStatement(
+        statementRequest(statement, { principal: principalNamed(name, { authenticationMethods }) }),
+      ).effect
+    assert.deepEqual([decide('a', ['mfa']), decide('a', ['pwd']), decide('b', ['mfa'])], ['allow', 'deny', 'allow'])
+    assert.deepEqual([decide('root', ['pwd']), decide('a', ['pwd'])], ['allow', 'deny'])
+  })
+
+  test('is not that of a principal who is named as those are whom no policy names', () => {
+    const decider = createDecider(policySetOf('permit (principal == Human::"?", action, resource);'))
+    const decide = (name: string) =>
+      decider.decideStatement(statementRequest(statementOf('SELECT', []), { principal: principalNamed(name) })).effect
+    assert.deepEqual([decide('alice'), decide('?')], ['deny', 'allow'])
+  })
+})
+
 describe('an unqualified name', () => {
   const decided = (policies: string, relation: string, searchPath: readonly string[] | null) => {
     const decider = createDecider(policySetOf(policies))
