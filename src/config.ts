@@ -10,7 +10,7 @@ import type { Fault, YamlFile } from './config/yaml-file.ts'
 import { PosternError } from './core/errors.ts'
 
 export { isLoopback } from './config/validate.ts'
-export type { Config, CredentialSettings, DatabaseConfig, IssuerSettings, ListenConfig } from './config/build.ts'
+export type { Config, DatabaseConfig, ListenConfig } from './config/build.ts'
 
 const fileBytesMax = 1024 * 1024
 

@@ -2,6 +2,5 @@
 export { createDecider } from './decide.ts'
 export type { Decider } from './decide.ts'
 export { loadPolicySet } from './load.ts'
-export type { Policy, PolicySet } from './load.ts'
+export type { PolicySet } from './load.ts'
 export { watchPolicies } from './watch.ts'
-export type { PolicyWatch } from './watch.ts'
