@@ -145,6 +145,17 @@ describe('a principal who may only read', () => {
     await client.end()
   })
 
+  test('is told which schema to name where the search path leaves it open', async () => {
+    const client = await sandbox.connect('report-agent')
+    assert.equal((await client.query('SELECT count(*)::int AS n FROM public.orders')).rows[0]?.['n'], 100)
+    await assert.rejects(client.query('SELECT count(*) FROM orders'), {
+      code: '42501',
+      hint: /Write "public\." before/,
+    })
+    await assert.rejects(client.query('DELETE FROM orders WHERE id = 1'), { code: '42501', hint: /^Ask/ })
+    await client.end()
+  })
+
   test("hears PostgreSQL's own words about a typing error, with its position", async () => {
     const client = await sandbox.connect('sam@example.com')
     const direct = await sandbox.connectDirect()

@@ -46,8 +46,8 @@ export type Operation =
   | { readonly kind: 'close'; readonly target: 'S' | 'P'; readonly name: string }
   | { readonly kind: 'sync' }
 
+/** A Query, which carries all of its text's statements. */
 export type QueryOperation = Extract<Operation, { kind: 'query' }>
-export type ExecuteOperation = Extract<Operation, { kind: 'execute' }>
 
 /** The operations of one session that PostgreSQL has not answered, oldest first. */
 export class PendingOperations {

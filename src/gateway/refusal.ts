@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Decision } from '../core/decision.ts'
-import { PosternError, sqlstateOf } from '../core/errors.ts'
+import type { PosternError } from '../core/errors.ts'
+import { sqlstateOf } from '../core/errors.ts'
 import { encodeBind, encodeExecute, encodeParse, encodeQuery } from '../wire/frontend.ts'
 
 /** A message that was not let through: what the client is told, and how PostgreSQL's stand-in error is recognised. */
@@ -34,14 +35,20 @@ export function refusalOf(error: PosternError): Refusal {
   })
 }
 
-/** What a person is told about a denied command: which one, by which policy, and what to do next. */
-export function refusalOfDecision(decision: Extract<Decision, { effect: 'deny' }>): Refusal {
+/**
+ * What a person is told about a denied command: which one, by which policy, and what to do next. `permittedSchema` is a
+ * schema of the search path in which an unqualified name would be permitted.
+ */
+export function refusalOfDecision(
+  decision: Extract<Decision, { effect: 'deny' }>,
+  permittedSchema: string | null = null,
+): Refusal {
   const advice = decision.policies.map((policy) => policy.advice).find((text) => text !== null)
   return refuseWith({
     code: sqlstateOf('statement_refused'),
     message: `${decision.command} on ${decision.resource} is refused by policy`,
     detail: detailOf(decision),
-    hint: advice ?? hintOf(decision),
+    hint: advice ?? hintOf(decision, permittedSchema),
   })
 }
 
@@ -59,7 +66,7 @@ function detailOf(decision: Extract<Decision, { effect: 'deny' }>): string {
   }
 }
 
-function hintOf(decision: Extract<Decision, { effect: 'deny' }>): string {
+function hintOf(decision: Extract<Decision, { effect: 'deny' }>, permittedSchema: string | null): string {
   switch (decision.reason) {
     case 'forbidden':
       return 'Ask whoever keeps the policies if you need this.'
@@ -68,6 +75,9 @@ function hintOf(decision: Extract<Decision, { effect: 'deny' }>): string {
     case 'policy_error':
       return 'Postern refuses whatever a broken policy might forbid. Tell whoever keeps the policies.'
     case 'not_permitted':
+      if (permittedSchema !== null) {
+        return `The search path leaves open which schema is meant. Write "${permittedSchema}." before the name: there it is permitted.`
+      }
       return 'Ask whoever keeps the policies to permit it for one of your groups.'
   }
 }

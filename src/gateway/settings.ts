@@ -79,11 +79,11 @@ export class SessionSettings implements LexingSettings {
 
 /**
  * Reads a search_path as PostgreSQL reports it: names separated by commas, quoted where they need to be. Returns null
- * for what it cannot read, and then every schema is possible. pg_catalog and the temporary schema are searched even
- * where they are not named.
+ * for what it cannot read, and then every schema is possible. What PostgreSQL searches unasked (pg_catalog and the
+ * temporary schema) is not in it.
  */
 export function parseSearchPath(value: string, role: string): readonly string[] | null {
-  const schemas = ['pg_temp', 'pg_catalog']
+  const schemas: string[] = []
   if (value.trim() === '') return schemas
   const item = /\s*(?:"((?:[^"]|"")*)"|([^\s",]+))\s*(,|$)/gy
   let isLast = false

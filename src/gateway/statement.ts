@@ -1,3 +1,4 @@
+import type { StatementRequest } from '../core/decision.ts'
 import { PosternError, sqlstateOf } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
@@ -135,16 +136,23 @@ export class StatementWay {
       return { allowed: known }
     }
     const { version } = policy
-    const decision = policy.decideStatement({
+    const searchPath = isCertain ? settings.searchPath : null
+    const request: StatementRequest = {
       principal,
       database: database.resource,
       session: { clientAddress: client.address, applicationName: settings.application, isTls: client.isTls },
       statement,
       statementCount,
-      searchPath: isCertain ? settings.searchPath : null,
+      searchPath,
       nowMs,
-    })
-    if (decision.effect === 'deny') return { refusal: refusalOfDecision(decision) }
+    }
+    const decision = policy.decideStatement(request)
+    if (decision.effect === 'deny') {
+      const permitted = (searchPath ?? []).find(
+        (schema) => policy.decideStatement({ ...request, searchPath: [schema] }).effect === 'allow',
+      )
+      return { refusal: refusalOfDecision(decision, permitted) }
+    }
     const allowed = { version, epoch: settings.epoch, minute, policies: policiesMember(decision.policies) }
     if (isKeepable) this.#allowed.set(statement, allowed)
     return { allowed }

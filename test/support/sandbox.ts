@@ -12,7 +12,7 @@ import { type PostgresOptions, type SandboxPostgres, startPostgres } from '../..
 /** One entry of the journal, as a test reads it. */
 export type Entry = Readonly<Record<string, unknown>> & { readonly seq: number; readonly type: string }
 
-/** Permits engineers everything but what the forbids name; support may read one table; agents may read. */
+/** Permits engineers everything but what the forbids name; support may read all but one schema; agents one. */
 export const testPolicies = `
 @id("engineering-may-everything")
 permit (principal in Group::"engineering", action, resource);
@@ -20,8 +20,11 @@ permit (principal in Group::"engineering", action, resource);
 @id("support-may-read")
 permit (principal in Group::"support", action in [Action::"connect", Action::"session", Action::"read"], resource);
 
-@id("agents-may-read")
-permit (principal in Group::"agents", action in [Action::"connect", Action::"session", Action::"read"], resource);
+@id("agents-may-connect")
+permit (principal in Group::"agents", action in [Action::"connect", Action::"session"], resource);
+
+@id("agents-may-read-one-schema")
+permit (principal in Group::"agents", action in Action::"read", resource in Schema::"shop.public");
 
 @id("no-drop-database") @advice("Databases are dropped by the platform team, with a ticket.")
 forbid (principal, action == Action::"DROP DATABASE", resource);
