@@ -1,0 +1,79 @@
+/** Measures Postern against the direct connection and PgBouncer in the same run; see README.md. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { benchBulk } from './bulk.ts'
+import { type Contest, startContest } from './contenders.ts'
+import { benchLatency } from './latency.ts'
+import { machineFacts } from './machine.ts'
+import { benchMicro } from './micro.ts'
+import { type BenchOptions, readOptions, usage } from './options.ts'
+import { benchPgbench } from './pgbench.ts'
+import { profileGateway } from './profile.ts'
+import { benchSessions } from './sessions.ts'
+
+const tell = (text: string): void => console.error(`… ${text}`)
+
+function parsedOptions(): BenchOptions | 'help' {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    return process.exit(2)
+  }
+}
+
+const options = parsedOptions()
+if (options === 'help') console.log(usage)
+else await bench(options)
+
+async function bench(options: BenchOptions): Promise<void> {
+  const startMs = performance.now()
+  tell('starting PostgreSQL, PgBouncer and Postern')
+  const contest = await startContest()
+  const sections: string[] = []
+  const add = (title: string, text: string): void => {
+    const section = `## ${title}\n\n${text}\n`
+    console.log(section)
+    sections.push(section)
+  }
+  try {
+    add('Machine', await machineFacts(contest, options))
+    await measure(contest, options, add)
+  } finally {
+    await contest.stop()
+  }
+  const tookS = Math.round((performance.now() - startMs) / 1_000)
+  console.log(`Took ${String(tookS)} s.`)
+  if (!options.isWritten) return
+  const date = new Date().toISOString().slice(0, 10)
+  const directory = join(import.meta.dirname, 'results')
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, `${date}.md`), [`# Benchmarks of ${date}\n`, ...sections].join('\n'))
+  console.log(`Written to bench/results/${date}.md.`)
+}
+
+async function measure(
+  contest: Contest,
+  options: BenchOptions,
+  add: (title: string, text: string) => void,
+): Promise<void> {
+  const { direct, pgbouncer, freshPgbouncer, postern } = contest
+  const contenders = pgbouncer === null ? [direct, postern] : [direct, pgbouncer, postern]
+  const { parts, rounds, bulkMb } = options
+  if (parts.includes('pgbench')) add('pgbench', await benchPgbench(contenders, options, tell))
+  if (parts.includes('latency')) {
+    tell('latency')
+    add('Latency', await benchLatency(contenders, { rounds }))
+  }
+  if (parts.includes('bulk')) add('Bulk results', await benchBulk(contenders, { rounds, bulkMb }, tell))
+  if (parts.includes('sessions')) {
+    tell('new sessions')
+    const all = freshPgbouncer === null ? contenders : [...contenders, freshPgbouncer]
+    add('New sessions', await benchSessions(all, { rounds, seconds: options.runS }))
+  }
+  if (parts.includes('micro')) {
+    tell('micro-benchmarks')
+    add('Micro-benchmarks', await benchMicro())
+  }
+  if (parts.includes('profile')) add('Profiles', await profileGateway(contest, tell))
+}
