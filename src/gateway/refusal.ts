@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { commandGroups } from '../core/commands.ts'
 import type { Decision } from '../core/decision.ts'
 import type { PosternError } from '../core/errors.ts'
 import { sqlstateOf } from '../core/errors.ts'
@@ -35,19 +36,27 @@ export function refusalOf(error: PosternError): Refusal {
   })
 }
 
-/**
- * What a person is told about a denied command: which one, by which policy, and what to do next. `permittedSchema` is a
- * schema of the search path in which an unqualified name would be permitted.
- */
+/** What is known of a denied statement that helps a person. */
+export interface DeniedStatement {
+  /** A schema of the search path in which an unqualified name would be permitted. */
+  readonly permittedSchema?: string | undefined
+  /** Why it cannot be analysed in full, as in `StatementAnalysis`. */
+  readonly opaque?: string | null
+}
+
+/** What a person is told about a denied command: which one, by which policy, and what to do next. */
 export function refusalOfDecision(
   decision: Extract<Decision, { effect: 'deny' }>,
-  permittedSchema: string | null = null,
+  { permittedSchema, opaque = null }: DeniedStatement = {},
 ): Refusal {
   const advice = decision.policies.map((policy) => policy.advice).find((text) => text !== null)
   return refuseWith({
     code: sqlstateOf('statement_refused'),
     message: `${decision.command} on ${decision.resource} is refused by policy`,
-    detail: detailOf(decision),
+    detail:
+      isOpaque(decision) && opaque !== null
+        ? `${detailOf(decision)} It cannot be analysed: ${opaque}.`
+        : detailOf(decision),
     hint: advice ?? hintOf(decision, permittedSchema),
   })
 }
@@ -66,7 +75,11 @@ function detailOf(decision: Extract<Decision, { effect: 'deny' }>): string {
   }
 }
 
-function hintOf(decision: Extract<Decision, { effect: 'deny' }>, permittedSchema: string | null): string {
+function isOpaque({ command }: Extract<Decision, { effect: 'deny' }>): boolean {
+  return commandGroups.get(command) === 'opaque'
+}
+
+function hintOf(decision: Extract<Decision, { effect: 'deny' }>, permittedSchema: string | undefined): string {
   switch (decision.reason) {
     case 'forbidden':
       return 'Ask whoever keeps the policies if you need this.'
@@ -75,7 +88,7 @@ function hintOf(decision: Extract<Decision, { effect: 'deny' }>, permittedSchema
     case 'policy_error':
       return 'Postern refuses whatever a broken policy might forbid. Tell whoever keeps the policies.'
     case 'not_permitted':
-      if (permittedSchema !== null) {
+      if (permittedSchema !== undefined) {
         return `The search path leaves open which schema is meant. Write "${permittedSchema}." before the name: there it is permitted.`
       }
       return 'Ask whoever keeps the policies to permit it for one of your groups.'

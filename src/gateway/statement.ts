@@ -148,10 +148,10 @@ export class StatementWay {
     }
     const decision = policy.decideStatement(request)
     if (decision.effect === 'deny') {
-      const permitted = (searchPath ?? []).find(
+      const permittedSchema = (searchPath ?? []).find(
         (schema) => policy.decideStatement({ ...request, searchPath: [schema] }).effect === 'allow',
       )
-      return { refusal: refusalOfDecision(decision, permitted) }
+      return { refusal: refusalOfDecision(decision, { permittedSchema, opaque: statement.opaque }) }
     }
     const allowed = { version, epoch: settings.epoch, minute, policies: policiesMember(decision.policies) }
     if (isKeepable) this.#allowed.set(statement, allowed)
