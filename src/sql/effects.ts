@@ -17,7 +17,6 @@ export class Effects {
   readonly #reads = new Map<string, RelationName>()
   readonly #functions = new Set<string>()
   #opaque: string | null = null
-  #mayChangeSettings = false
 
   /** Notes a command; the first one noted is the top-level one, unless that is a SELECT. */
   add(
@@ -47,11 +46,6 @@ export class Effects {
     this.#opaque ??= reason
   }
 
-  /** Notes that a setting may change where the commands do not say so already. */
-  touchSettings(): void {
-    this.#mayChangeSettings = true
-  }
-
   /** The relations read so far. */
   get reads(): RelationName[] {
     return [...this.#reads.values()]
@@ -65,7 +59,6 @@ export class Effects {
   include(inner: Effects): void {
     for (const command of inner.commands) this.add(command.name, command.relations, command)
     this.includeReads(inner)
-    this.#mayChangeSettings ||= inner.#mayChangeSettings
   }
 
   /** Takes over what `inner` reads and calls and what is opaque in it, but not what it changes: it is not run now. */
@@ -81,7 +74,9 @@ export class Effects {
   toAnalysis(kind: CommandName, sql: string): StatementAnalysis {
     const commands = this.#inOrder(kind)
     const opaque = this.#opaque
-    if (opaque !== null && commandGroups.get(kind) !== 'opaque') commands.push(opaqueCommand)
+    // DO and CALL are of that group themselves.
+    const isSaid = commands.some((command) => commandGroups.get(command.name) === 'opaque')
+    if (opaque !== null && !isSaid) commands.push(opaqueCommand)
     return {
       sql,
       kind,
@@ -90,8 +85,7 @@ export class Effects {
       functions: [...this.#functions],
       names: this.#names(),
       copy: this.copy,
-      mayChangeSettings:
-        this.#mayChangeSettings || opaque !== null || commands.some((command) => !quietCommands.has(command.name)),
+      mayChangeSettings: opaque !== null || commands.some((command) => !quietCommands.has(command.name)),
     }
   }
 

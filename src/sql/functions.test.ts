@@ -106,6 +106,10 @@ void test('an operator that is not known makes the statement opaque', () => {
     'uses the operator shop.=, which Postern does not know',
   )
   assert.equal(
+    reason('SELECT 1 WHERE a OPERATOR(shop.=) ALL (b)'),
+    'uses the operator shop.=, which Postern does not know',
+  )
+  assert.equal(
     reason('SELECT 1 WHERE a OPERATOR(shop.=) ALL (SELECT 1)'),
     'uses the operator shop.=, which Postern does not know',
   )

@@ -76,7 +76,6 @@ function dangerOf(name: string, args: unknown): string | undefined {
 }
 
 function noteSetConfig(effects: Effects, args: unknown): void {
-  effects.touchSettings()
   if (effects.isDefinition) return effects.hide('defines something that changes settings whenever it is used')
   const name = constantText(Array.isArray(args) ? args[0] : undefined)
   if (name === null) return effects.hide('calls set_config() with a name that is only known when it runs')
