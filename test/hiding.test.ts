@@ -115,6 +115,11 @@ const attacks: readonly (readonly [name: string, send: (client: RawClient) => Bu
     () => [parse("SET client_encoding = 'SJIS'"), run(''), flush, sync, encodeQuery(swallowing)],
     2,
   ],
+  [
+    'by a name that another encoding makes of another',
+    () => [encodeQuery("SET client_encoding = 'SJIS'"), parse('SELECT 1', 'ソ'), sync, run('ソ'), sync],
+    3,
+  ],
   ['behind a NUL', () => [queryWithNul], 1],
   ['by another role', () => [encodeQuery('SET ROLE postgres'), encodeQuery(deletion)], 2],
   ['by another session authorization', () => [encodeQuery(`SET SESSION AUTHORIZATION postgres; ${deletion}`)], 1],

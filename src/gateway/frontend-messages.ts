@@ -13,12 +13,19 @@ import {
   frontend,
 } from '../wire/frontend.ts'
 import type { Exchange } from './exchange.ts'
-import { unsettledReason } from './lexing.ts'
-import { newPrepared } from './names.ts'
-import type { Execution, Operation, Portal, PreparedStatement } from './operations.ts'
+import { isReadAsUtf8, unsettledReason } from './lexing.ts'
+import { newPrepared, unknownPortal, unknownPrepared } from './names.ts'
+import {
+  type Execution,
+  newExecute,
+  newQuery,
+  type Operation,
+  type Portal,
+  type PreparedStatement,
+} from './operations.ts'
 import { failing, type OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
-import { parametersOf } from './record.ts'
-import { type Refusal, refusalOf, refuseWith } from './refusal.ts'
+import { encodedParameters, howExecuted } from './record.ts'
+import { type Refusal, refusalOf, severalStatements, tooManyStatements } from './refusal.ts'
 import { type Allowed, emptyStatement, opaqueStatement, type StatementWay, syntaxRefusal } from './statement.ts'
 
 /**
@@ -62,7 +69,9 @@ export class FrontendMessages {
     try {
       return this.#treatMessage(type, body, batch)
     } catch (error) {
-      if (!(error instanceof PosternError) || error.code !== 'protocol_violation') throw error
+      const isOrdinary =
+        error instanceof PosternError && (error.code === 'protocol_violation' || error.code === 'feature_refused')
+      if (!isOrdinary) throw error
       // A malformed message is an ordinary error to PostgreSQL, and discards up to Sync where the sound one would.
       const operation = type === frontend.Query ? newQuery([]) : newExecute(null)
       return this.#refuse(operation, refusalOf(error), batch)
@@ -104,8 +113,7 @@ export class FrontendMessages {
       case frontend.Describe:
         return this.#treatDescribe(body)
       case frontend.Close:
-        this.#exchange.send({ kind: 'close', ...decodeClose(body) })
-        return 'forward'
+        return this.#treatClose(body)
       case frontend.Sync:
         this.#exchange.isDiscarding = false
         this.#exchange.send(sync)
@@ -159,6 +167,7 @@ export class FrontendMessages {
 
   #treatParse(body: Buffer, batch: OutgoingBatch): Treatment {
     const { name, sql, parameterTypes } = decodeParse(body)
+    this.#checkNames(name)
     const text = this.#analyze(sql)
     if (text === 'hold') return text
     const isOne = text.statements.length <= 1
@@ -182,6 +191,7 @@ export class FrontendMessages {
 
   #treatBind(body: Buffer, batch: OutgoingBatch): Treatment {
     const bind = decodeBind(body)
+    this.#checkNames(bind.portal, bind.statement)
     const lookup = this.#exchange.names.prepared(bind.statement)
     if (lookup === 'undecided') return 'hold'
     const prepared = lookup === 'unknown' ? unknownPrepared(bind.statement) : lookup.found
@@ -200,6 +210,7 @@ export class FrontendMessages {
 
   #treatExecute(body: Buffer, batch: OutgoingBatch): Treatment {
     const { portal: name } = decodeExecute(body)
+    this.#checkNames(name)
     const lookup = this.#exchange.names.portal(name)
     if (lookup === 'undecided') return 'hold'
     const portal = lookup === 'unknown' ? unknownPortal(name) : lookup.found
@@ -225,10 +236,26 @@ export class FrontendMessages {
 
   #treatDescribe(body: Buffer): Treatment {
     const { target, name } = decodeDescribe(body)
+    this.#checkNames(name)
     const lookup = target === 'S' ? this.#exchange.names.prepared(name) : 'unknown'
     const prepared = typeof lookup === 'object' ? lookup.found : null
     this.#exchange.send({ kind: 'describe', prepared })
     return 'forward'
+  }
+
+  #treatClose(body: Buffer): Treatment {
+    const closed = decodeClose(body)
+    this.#checkNames(closed.name)
+    this.#exchange.send({ kind: 'close', ...closed })
+    return 'forward'
+  }
+
+  /** PostgreSQL converts names from the client's encoding, after which two names of ours may be one name of its. */
+  #checkNames(...names: readonly string[]): void {
+    if (names.every((name) => isPlain(name)) || isReadAsUtf8(this.#exchange.settings)) return
+    throw new PosternError('feature_refused', 'a name that is not plain ASCII cannot be told apart from others', {
+      hint: "Use plain names for prepared statements and portals, or SET client_encoding = 'UTF8'.",
+    })
   }
 
   #treatFunctionCall(body: Buffer, batch: OutgoingBatch): Treatment {
@@ -310,14 +337,6 @@ export class FrontendMessages {
   }
 }
 
-function newQuery(executions: readonly Execution[]): Extract<Operation, { kind: 'query' }> {
-  return { kind: 'query', executions, finished: 0, refusal: null }
-}
-
-function newExecute(execution: Execution | null): Extract<Operation, { kind: 'execute' }> {
-  return { kind: 'execute', execution, refusal: null }
-}
-
 function executeHeader(body: Buffer): Buffer {
   const header = Buffer.alloc(5)
   header.writeUInt8(frontend.Execute)
@@ -325,49 +344,9 @@ function executeHeader(body: Buffer): Buffer {
   return header
 }
 
-function howExecuted(portal: Portal): string {
-  const { name, prepared } = portal
-  return (
-    `"protocol":"extended","statement":${JSON.stringify(prepared.name)},"portal":${JSON.stringify(name)},` +
-    `"execution":${String(prepared.executions)},"parameters":${encodedParameters(portal)}`
-  )
-}
-
-/** Encodes a portal's parameters once, and lets go of the bytes they came in. */
-function encodedParameters(portal: Portal): string {
-  if (portal.bind !== null) {
-    portal.parameters = parametersOf(portal.bind, portal.prepared)
-    portal.bind = null
-  }
-  return portal.parameters
-}
-
-/** A name that PostgreSQL may know (a function can run PREPARE) and Postern does not. */
-function unknownPrepared(name: string): PreparedStatement {
-  return newPrepared(name, opaqueStatement('', 'the prepared statement was not defined in view of Postern'))
-}
-
-function unknownPortal(name: string): Portal {
-  const statement = opaqueStatement('', 'the portal was not opened in view of Postern')
-  return { name, prepared: newPrepared('', statement), bind: null, parameters: '[]' }
-}
-
-function severalStatements(): Refusal {
-  // PostgreSQL's own words and SQLSTATE, exec_parse_message in postgres.c.
-  return refuseWith({ code: '42601', message: 'cannot insert multiple commands into a prepared statement' })
-}
-
-function tooManyStatements(count: number): Refusal {
-  const bound = String(limits.statementsPerTextMax)
-  return refusalOf(
-    new PosternError(
-      'limit_exceeded',
-      `a text of ${String(count)} statements is more than Postern runs at once (${bound})`,
-      {
-        hint: 'Send them in several queries.',
-      },
-    ),
-  )
+function isPlain(name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) if (name.charCodeAt(index) > 0x7f) return false
+  return true
 }
 
 const knownTypes: ReadonlySet<number> = new Set(Object.values(frontend))

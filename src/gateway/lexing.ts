@@ -47,6 +47,11 @@ export function readStatementText(bytes: Buffer, settings: LexingSettings): Stat
   return { sql, uncertain: null }
 }
 
+/** Whether PostgreSQL takes bytes outside of ASCII for UTF-8 now, as everything in Postern does. */
+export function isReadAsUtf8(settings: LexingSettings): boolean {
+  return settings.isSettled && isUnicode(settings.clientEncoding)
+}
+
 function isUnicode(clientEncoding: string): boolean {
   const name = clientEncoding.toUpperCase()
   return name === 'UTF8' || name === 'UTF-8' || name === 'UNICODE'

@@ -1,5 +1,6 @@
 import { limits } from '../core/limits.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
+import { opaqueStatement } from './statement.ts'
 import type { Operation, PendingOperations, Portal, PreparedStatement } from './operations.ts'
 
 /** `found`, or nothing of that name is known, or an earlier answer has to arrive before it can be said. */
@@ -124,4 +125,15 @@ function remember<T extends { readonly name: string }>(names: Map<string, T>, it
     if (oldest.done !== true) names.delete(oldest.value)
   }
   names.set(item.name, item)
+}
+
+/** A name that PostgreSQL may know (a function can run PREPARE) and Postern does not. */
+export function unknownPrepared(name: string): PreparedStatement {
+  return newPrepared(name, opaqueStatement('', 'the prepared statement was not defined in view of Postern'))
+}
+
+/** A portal that PostgreSQL may know and Postern does not. */
+export function unknownPortal(name: string): Portal {
+  const statement = opaqueStatement('', 'the portal was not opened in view of Postern')
+  return { name, prepared: newPrepared('', statement), bind: null, parameters: '[]' }
 }

@@ -49,6 +49,16 @@ export type Operation =
 /** A Query, which carries all of its text's statements. */
 export type QueryOperation = Extract<Operation, { kind: 'query' }>
 
+/** A Query on its way, with an execution for each of its statements. */
+export function newQuery(executions: readonly Execution[]): Extract<Operation, { kind: 'query' }> {
+  return { kind: 'query', executions, finished: 0, refusal: null }
+}
+
+/** An Execute on its way; without an execution where it is refused. */
+export function newExecute(execution: Execution | null): Extract<Operation, { kind: 'execute' }> {
+  return { kind: 'execute', execution, refusal: null }
+}
+
 /** The operations of one session that PostgreSQL has not answered, oldest first. */
 export class PendingOperations {
   #items: Operation[] = []

@@ -4,7 +4,7 @@ import type { Principal } from '../core/principal.ts'
 import type { RelationName, StatementAnalysis } from '../core/statement.ts'
 import { type Bind, formatAt } from '../wire/frontend.ts'
 import { decodeParameter } from '../wire/parameters.ts'
-import type { PreparedStatement } from './operations.ts'
+import type { Portal, PreparedStatement } from './operations.ts'
 import { createHash } from 'node:crypto'
 
 /** Where a session comes from, as every one of its entries says. */
@@ -63,6 +63,24 @@ export function membersOf(object: Readonly<Record<string, unknown>>): Buffer {
 /** The `"policies"` member of a decision. */
 export function policiesMember(policies: readonly DeterminingPolicy[]): string {
   return `"policies":${JSON.stringify(policies.map((policy) => policy.id))}`
+}
+
+/** How a portal's execution came, as members of its intent entry. */
+export function howExecuted(portal: Portal): string {
+  const { name, prepared } = portal
+  return (
+    `"protocol":"extended","statement":${JSON.stringify(prepared.name)},"portal":${JSON.stringify(name)},` +
+    `"execution":${String(prepared.executions)},"parameters":${encodedParameters(portal)}`
+  )
+}
+
+/** Encodes a portal's parameters once, and lets go of the bytes they came in. */
+export function encodedParameters(portal: Portal): string {
+  if (portal.bind !== null) {
+    portal.parameters = parametersOf(portal.bind, portal.prepared)
+    portal.bind = null
+  }
+  return portal.parameters
 }
 
 /** Encodes the parameters of a Bind as a JSON array, each value and the whole bounded. */

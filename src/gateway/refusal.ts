@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { commandGroups } from '../core/commands.ts'
 import type { Decision } from '../core/decision.ts'
-import type { PosternError } from '../core/errors.ts'
-import { sqlstateOf } from '../core/errors.ts'
+import { PosternError, sqlstateOf } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
 import { encodeBind, encodeExecute, encodeParse, encodeQuery } from '../wire/frontend.ts'
 
 /** A message that was not let through: what the client is told, and how PostgreSQL's stand-in error is recognised. */
@@ -93,6 +93,26 @@ function hintOf(decision: Extract<Decision, { effect: 'deny' }>, permittedSchema
       }
       return 'Ask whoever keeps the policies to permit it for one of your groups.'
   }
+}
+
+/** PostgreSQL's own words for a Parse of several statements. */
+export function severalStatements(): Refusal {
+  // PostgreSQL's own words and SQLSTATE, exec_parse_message in postgres.c.
+  return refuseWith({ code: '42601', message: 'cannot insert multiple commands into a prepared statement' })
+}
+
+/** A text of more statements than one Query may hold. */
+export function tooManyStatements(count: number): Refusal {
+  const bound = String(limits.statementsPerTextMax)
+  return refusalOf(
+    new PosternError(
+      'limit_exceeded',
+      `a text of ${String(count)} statements is more than Postern runs at once (${bound})`,
+      {
+        hint: 'Send them in several queries.',
+      },
+    ),
+  )
 }
 
 /*
