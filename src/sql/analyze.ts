@@ -7,6 +7,7 @@ import type { ParseWorkers } from './parse-workers.ts'
 import { createParser } from './parser.ts'
 import type { Parser } from './parser.ts'
 
+/** What an analyser is told. */
 export interface AnalyzerOptions {
   /** Functions and operators outside PostgreSQL's own that an operator has classified safe; see `FunctionRules`. */
   readonly safeFunctions?: ReadonlySet<string>

@@ -65,6 +65,7 @@ void test('texts that were changed at random are accepted and refused as Postgre
     if (syntaxError === null) {
       for (const statement of statements) {
         assert.ok(sql.includes(statement.sql), about)
+        assert.equal(statement.commands[0]?.name, statement.kind, about)
         assert.ok(analyzeText(statement.sql).statements.length === 1, about)
         assert.deepEqual(analyzeText(statement.sql).statements[0], statement, about)
       }
