@@ -32,6 +32,7 @@ export interface GatewayTarget {
   readonly tlsMode?: 'verify-full' | 'disable' | undefined
 }
 
+/** Where the local listener listens, and whom it connects to. */
 export interface LocalListenerOptions {
   /** 0 takes a free port. */
   readonly port: number

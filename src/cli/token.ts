@@ -44,6 +44,7 @@ export interface ObtainedToken {
   readonly expiresAtMs: number | null
 }
 
+/** What the command line says about the log-in; the configuration says the rest. */
 export interface LoginOptions {
   readonly issuer?: string | undefined
   readonly clientId?: string | undefined

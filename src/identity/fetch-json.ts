@@ -2,6 +2,7 @@ import { get as getHttp, type IncomingMessage } from 'node:http'
 import { get as getHttps } from 'node:https'
 import { limits } from '../core/limits.ts'
 
+/** Bounds and trust of one request. */
 export interface FetchOptions {
   /** PEM certificates to trust instead of the system's. */
   readonly tlsCa: string | undefined

@@ -28,6 +28,7 @@ export {
 export { claimAt } from './principal-from-claims.ts'
 export { readToken } from './read-token.ts'
 
+/** What an identifier is told. */
 export interface IdentifierOptions {
   readonly issuers: readonly IssuerConfig[]
   /** How long after fetching an issuer's keys an unknown key id does not fetch them again; 30 s unless told. */

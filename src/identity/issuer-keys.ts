@@ -10,6 +10,7 @@ export interface IssuerKeys {
   close(): void
 }
 
+/** How an issuer's keys are fetched. */
 export interface IssuerKeysOptions {
   /** How long after a fetch an unknown key id does not cause another: keeps forged key ids from becoming a fetch storm. */
   readonly unknownKeyPauseMs?: number | undefined

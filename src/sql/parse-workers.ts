@@ -4,6 +4,7 @@ import type { TextAnalysis } from '../core/statement.ts'
 import { opaqueText } from './classify.ts'
 import type { WorkerAnswer, WorkerSettings } from './parse-worker.ts'
 
+/** What the workers are told. */
 export interface ParseWorkersOptions {
   readonly safeFunctions: ReadonlySet<string>
   /** Called with what ended a worker before its time, for the log. */

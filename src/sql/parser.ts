@@ -20,6 +20,7 @@ export interface Parser {
   parse(sql: string): ParseOutcome
 }
 
+/** What a parser is told. */
 export interface ParserOptions {
   /** Called with what broke an instance or kept one from being built, for the log. */
   readonly onFault: (fault: unknown) => void
