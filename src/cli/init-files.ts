@@ -75,8 +75,10 @@ WorkingDirectory=${unitValue(folder)}
 EnvironmentFile=/etc/postern/environment
 ExecStartPre=/usr/bin/env postern check --offline
 ExecStart=/usr/bin/env postern serve
-# Sessions are ended in good order and the journal is sealed before it stops.
+# Sessions are ended in good order and the journal is sealed before it stops. One process is told, which tells the other:
+# a second SIGTERM would end it at once.
 KillSignal=SIGTERM
+KillMode=mixed
 TimeoutStopSec=60
 Restart=on-failure
 LimitNOFILE=65536

@@ -129,7 +129,9 @@ describe('postern init', () => {
       results.map(({ what, status }) => `${what} ${status}`),
       ['configuration ok', 'certificate warning', 'policies ok', 'journal ok', 'signing key ok'],
     )
-    assert.match(readFileSync(join(dir, 'postern.service'), 'utf8'), new RegExp(`^WorkingDirectory=${dir}$`, 'mu'))
+    const unit = readFileSync(join(dir, 'postern.service'), 'utf8')
+    assert.match(unit, new RegExp(`^WorkingDirectory=${dir}$`, 'mu'))
+    assert.match(unit, /^KillMode=mixed$/mu, 'a second SIGTERM ends the gateway at once')
     assert.equal(existsSync(join(dir, 'journal')), false, 'checking creates nothing')
   })
 
