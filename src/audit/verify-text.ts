@@ -55,13 +55,14 @@ function tailLines(report: VerifyReport, headSeq: number): string[] {
 }
 
 function broken(report: VerifyReport): string[] {
-  const { problem } = report
+  const { problem, head } = report
   if (problem === null) return []
+  // An altered entry still fits the one before it: that it was altered shows in the next.
+  const fitting = head === null ? 0 : Math.min(head.seq, problem.seq - 1)
+  const lastGood = fitting < 1 ? null : fitting
   return [
     `The journal is NOT intact (${problem.kind}): ${problem.file}, line ${problem.line}, entry ${problem.seq}: ${problem.message}.`,
-    report.head === null
-      ? 'Nothing before it could be verified.'
-      : `Everything up to entry ${report.head.seq} fits the chain.`,
+    lastGood === null ? 'Nothing before it could be verified.' : `Everything up to entry ${lastGood} fits the chain.`,
     'Keep the directory as it is, make a copy, and find out who could write to it. Compare with a backup or the archive.',
   ]
 }

@@ -55,6 +55,7 @@ void test('verify says what it proved and ends with 0; a changed entry is named 
     const altered = audit(directory, ['verify'])
     assert.equal(altered.status, 1)
     assert.match(altered.out, /NOT intact \(altered\): journal-0000000000000001\.jsonl, line 5, entry 5:/)
+    assert.match(altered.out, /Everything up to entry 4 fits the chain/)
     const report = JSON.parse(audit(directory, ['verify', '--json']).out) as { problem: { kind: string } }
     assert.equal(report.problem.kind, 'altered')
   })
