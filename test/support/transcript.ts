@@ -194,9 +194,10 @@ export function oneByOne(bytes: Buffer): readonly Buffer[] {
 export function inRandomPieces(random: () => number): Chunking {
   return (bytes) => {
     const pieces: Buffer[] = []
+    const bytesMax = Math.max(64, bytes.length / 50)
     let offset = 0
     while (offset < bytes.length) {
-      const end = offset + 1 + Math.floor(random() ** 3 * 64)
+      const end = offset + 1 + Math.floor(random() ** 3 * bytesMax)
       pieces.push(bytes.subarray(offset, end))
       offset = end
     }
