@@ -43,7 +43,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     watchForPolicies(config, { policySet, policy, journal, log, stopping })
     const identity = createIdentifier({ issuers: config.issuers })
     stopping.add(() => identity.close())
-    const databases = await openDatabases(config, stopping)
+    const databases = await openDatabases(config, { log, stopping })
     const { address, port, tls, allowPlaintextOnLoopback } = config.listen
     const secureContext = tls === null ? null : createSecureContext({ cert: tls.certificate, key: tls.key })
     const gateway = await startGateway(
@@ -147,7 +147,10 @@ function watchForPolicies(
   })
 }
 
-async function openDatabases(config: Config, stopping: Stopping): Promise<ReadonlyMap<string, GatewayDatabase>> {
+async function openDatabases(
+  config: Config,
+  { log, stopping }: Omit<Under, 'policySet'>,
+): Promise<ReadonlyMap<string, GatewayDatabase>> {
   const analyzers = new Map<string, Analyzes>()
   const databases = new Map<string, GatewayDatabase>()
   for (const [name, database] of config.databases) {
@@ -155,7 +158,10 @@ async function openDatabases(config: Config, stopping: Stopping): Promise<Readon
     const key = JSON.stringify(database.safeFunctions.toSorted())
     let sql = analyzers.get(key)
     if (sql === undefined) {
-      const analyzer = await createAnalyzer({ safeFunctions: new Set(database.safeFunctions) })
+      const analyzer = await createAnalyzer({
+        safeFunctions: new Set(database.safeFunctions),
+        onFault: (fault) => log.warn({ err: fault }, 'the parser broke on a text, which is opaque now'),
+      })
       stopping.add(() => analyzer.close())
       analyzers.set(key, analyzer)
       sql = analyzer

@@ -3,8 +3,8 @@ import { after, before, test } from 'node:test'
 import { startPostgres } from '../../sandbox/postgres.ts'
 import type { SandboxPostgres } from '../../sandbox/postgres.ts'
 import { analyzeText } from './golden.ts'
-import { openSession } from './raw-session.ts'
-import type { Session } from './raw-session.ts'
+import { openSession } from './testing-session.ts'
+import type { Session } from './testing-session.ts'
 
 let postgres: SandboxPostgres
 let session: Session

@@ -133,7 +133,9 @@ const bareSelect: Command = { name: 'SELECT', relations: [], hasWhere: true }
 
 /**
  * Commands that leave every setting as it is, so that texts sent behind them are read as those before. All others may
- * change one, if only by a trigger, an event trigger or the end of a transaction that had changed one.
+ * change one, if only by an event trigger or the end of a transaction that had changed one. Writes are among the quiet
+ * ones: a trigger could change a setting, but whoever could make such a trigger could hide anything in it, and taking
+ * every write for a change would make opaque what follows it in a pipeline.
  */
 const quietCommands: ReadonlySet<CommandName> = new Set([
   'EMPTY',
@@ -152,6 +154,12 @@ const quietCommands: ReadonlySet<CommandName> = new Set([
   'UNLISTEN',
   'NOTIFY',
   'SELECT',
+  'INSERT',
+  'UPDATE',
+  'DELETE',
+  'MERGE',
+  'TRUNCATE TABLE',
+  'COPY FROM',
   'EXPLAIN',
   'COPY TO',
   'LOCK TABLE',
