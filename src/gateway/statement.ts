@@ -1,4 +1,4 @@
-import type { StatementRequest } from '../core/decision.ts'
+import type { SessionFacts, StatementRequest } from '../core/decision.ts'
 import { PosternError, sqlstateOf } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
@@ -52,6 +52,7 @@ export class StatementWay {
   readonly #services: Services
   readonly #session: StatementContext
   #allowed = new WeakMap<StatementAnalysis, Allowed>()
+  #facts: { readonly epoch: number; readonly facts: SessionFacts } | null = null
 
   constructor(services: Services, session: StatementContext) {
     this.#services = services
@@ -119,7 +120,7 @@ export class StatementWay {
 
   #decideOne(statement: StatementAnalysis, place: Place): Exclude<Verdict, 'undecided'> {
     const { policy } = this.#services
-    const { settings, principal, database, client } = this.#session
+    const { settings, principal, database } = this.#session
     const nowMs = Date.now()
     const minute = policy.usesTime ? Math.floor(nowMs / 60_000) : 0
     const statementCount = place.text.length || 1
@@ -140,7 +141,7 @@ export class StatementWay {
     const request: StatementRequest = {
       principal,
       database: database.resource,
-      session: { clientAddress: client.address, applicationName: settings.application, isTls: client.isTls },
+      session: this.#sessionFacts(),
       statement,
       statementCount,
       searchPath,
@@ -156,6 +157,16 @@ export class StatementWay {
     const allowed = { version, epoch: settings.epoch, minute, policies: policiesMember(decision.policies) }
     if (isKeepable) this.#allowed.set(statement, allowed)
     return { allowed }
+  }
+
+  /** One object for as long as nothing in it changes: policy knows what comes back by its identity. */
+  #sessionFacts(): SessionFacts {
+    const { settings, client } = this.#session
+    if (this.#facts?.epoch !== settings.epoch) {
+      const facts = { clientAddress: client.address, applicationName: settings.application, isTls: client.isTls }
+      this.#facts = { epoch: settings.epoch, facts }
+    }
+    return this.#facts.facts
   }
 }
 
