@@ -38,7 +38,7 @@ import { seeded } from './support/transcript.ts'
  * to light in the log, and the gateway goes on. POSTERN_FUZZ_S and POSTERN_FUZZ_SEED as in fuzz.test.ts.
  */
 
-const budgetMs = Number(process.env['POSTERN_FUZZ_S'] ?? '5') * 1_000
+const budgetMs = Number(process.env['POSTERN_FUZZ_S'] ?? '3') * 1_000
 const firstSeed = Number(process.env['POSTERN_FUZZ_SEED'] ?? Date.now() % 1_000_000_000)
 
 let sandbox: Sandbox

@@ -118,8 +118,10 @@ describe('psql', { skip: version === null && !isRequired && 'there is no psql on
     const rows = Array.from({ length: 2_000 }, (_, n) => `${String((n % 100) + 1)},"sku, ${String(n)}"\n`).join('')
     await writeFile(from, rows)
     const told = await psql([
-      ...['-c', `\\copy lines FROM '${from}' WITH (FORMAT csv)`],
-      ...['-c', `\\copy lines TO '${to}' WITH (FORMAT csv, FORCE_QUOTE (sku))`],
+      '-c',
+      `\\copy lines FROM '${from}' WITH (FORMAT csv)`,
+      '-c',
+      `\\copy lines TO '${to}' WITH (FORMAT csv, FORCE_QUOTE (sku))`,
     ])
     assert.deepEqual(told, { code: 0, out: 'COPY 2000\nCOPY 2000\n', err: '' })
     assert.equal(await readFile(to, 'utf8'), rows)

@@ -16,7 +16,7 @@ function session(): {
   readonly messages: FrontendMessages
   readonly recorded: string[]
   readonly analysed: (() => void)[]
-  treat(message: Buffer): Treatment
+  readonly treat: (message: Buffer) => Treatment
 } {
   const exchange = new Exchange('role')
   const recorded: string[] = []
@@ -85,7 +85,8 @@ const deny: Decision = {
 function textOf(sql: string): TextAnalysis {
   const statements = sql.split(';').map((text): StatementAnalysis => {
     if (text.startsWith('OPAQUE')) return opaqueStatement(text, 'a test')
-    return { ...emptyStatement, sql: text, kind: text.split(' ')[0] ?? '', copy: text.startsWith('COPY') ? 'in' : null }
+    const copy = text.startsWith('COPY') ? 'in' : null
+    return Object.assign({}, emptyStatement, { sql: text, kind: text.split(' ')[0] ?? '', copy })
   })
   return { statements, syntaxError: null }
 }

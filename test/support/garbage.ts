@@ -11,7 +11,7 @@ export function garbage(random: () => number, bytesMax: number): Buffer {
     Array.from({ length: 1 + Math.floor(random() * bytesMax) }, () => Math.floor(random() * 256)),
   )
   if (random() < 0.5 && bytes.length > 5) {
-    bytes[0] = pick(random, [...'QPBEDCSHXFcdfpRTZ\0']).charCodeAt(0)
+    bytes[0] = pick(random, Array.from(Buffer.from('QPBEDCSHXFcdfpRTZ\0')))
     bytes.writeInt32BE(pick(random, [0, 3, 4, 5, 8, bytes.length - 1, 70_000, 0x7fff_ffff, -1]), 1)
   }
   return bytes

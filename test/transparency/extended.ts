@@ -335,7 +335,7 @@ export const extendedCases: readonly Case[] = [
   ),
   pipeline(
     'several segments at once',
-    ...['1', '2', 'x', '4', '5'].flatMap((value) => [...run('SELECT $1::int', value), sync]),
+    ...['1', '2', 'x', '4', '5'].flatMap((value) => run('SELECT $1::int', value).concat(sync)),
   ),
   pipeline(
     'one segment of many statements',

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { limits } from '../core/limits.ts'
+import type { StatementAnalysis } from '../core/statement.ts'
+import { newPrepared, SessionNames } from './names.ts'
+import { type Execution, PendingOperations, type Portal } from './operations.ts'
+import { emptyStatement } from './statement.ts'
+
+function session(): { pending: PendingOperations; names: SessionNames } {
+  const pending = new PendingOperations()
+  return { pending, names: new SessionNames(pending) }
+}
+
+const first = newPrepared('s', emptyStatement)
+const second = newPrepared('s', emptyStatement)
+const portalOf = (name: string, statement = emptyStatement): Portal => ({
+  name,
+  prepared: newPrepared('', statement),
+  bind: null,
+  parameters: '[]',
+})
+
+function executionOf(names: Partial<StatementAnalysis['names']>): Execution {
+  const statement = { ...emptyStatement, names: { ...emptyStatement.names, ...names } }
+  return { intent: 1, statement, startedAtMs: 0, rows: 0, bytes: 0 }
+}
+
+test('a definition on its way counts within its segment, and is undecided behind the Sync that may follow its failure', () => {
+  const { pending, names } = session()
+  names.define({ prepared: first })
+  assert.deepEqual(names.prepared('s'), { found: first })
+  pending.push({ kind: 'parse', prepared: second, refusal: null })
+  assert.deepEqual(names.prepared('s'), { found: second })
+  pending.push({ kind: 'sync' })
+  assert.equal(names.prepared('s'), 'undecided')
+  assert.equal(names.prepared('other'), 'unknown')
+  pending.shift()
+  pending.shift()
+  assert.deepEqual(names.prepared('s'), { found: first })
+})
+
+test('PREPARE and DECLARE by Query are undecided until it is answered, and then known', () => {
+  const { pending, names } = session()
+  const prepares = executionOf({ prepares: { name: 's', analysis: emptyStatement } })
+  const declares = executionOf({ declares: 'c' })
+  pending.push({ kind: 'query', executions: [prepares, declares], finished: 0, refusal: null })
+  assert.equal(names.prepared('s'), 'undecided')
+  assert.equal(names.portal('c'), 'undecided')
+  pending.shift()
+  assert.equal(names.prepared('s'), 'unknown')
+  for (const { statement } of [prepares, declares]) names.complete(statement, 'PREPARE')
+  assert.equal(typeof names.prepared('s'), 'object')
+  assert.equal(typeof names.portal('c'), 'object')
+})
+
+test('Close, DEALLOCATE ALL and DISCARD ALL forget; the end of a transaction leaves only what SQL declared', () => {
+  const { names } = session()
+  names.define({ prepared: first })
+  names.close('P', 's')
+  assert.deepEqual(names.prepared('s'), { found: first })
+  names.close('S', 's')
+  assert.equal(names.prepared('s'), 'unknown')
+  for (const tag of ['DEALLOCATE ALL', 'DISCARD ALL']) {
+    names.define({ prepared: first })
+    names.complete(emptyStatement, tag)
+    assert.equal(names.prepared('s'), 'unknown')
+  }
+  names.define({ portal: portalOf('p') })
+  names.complete(executionOf({ declares: 'c' }).statement, 'DECLARE CURSOR')
+  names.endTransaction()
+  assert.equal(names.portal('p'), 'unknown')
+  assert.equal(typeof names.portal('c'), 'object')
+})
+
+test('beyond the bound the oldest name is forgotten, and a name that is used anew is the newest', () => {
+  const { names } = session()
+  for (let n = 0; n < limits.portalsMax; n += 1) names.define({ portal: portalOf(`p${String(n)}`) })
+  names.define({ portal: portalOf('p0') })
+  names.define({ portal: portalOf('one more') })
+  assert.equal(typeof names.portal('p0'), 'object')
+  assert.equal(names.portal('p1'), 'unknown')
+  assert.equal(typeof names.portal('p2'), 'object')
+})
