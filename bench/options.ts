@@ -59,11 +59,11 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   return {
     parts: chosen('only', values.only, { from: allParts, unlessTold: allParts.filter((part) => part !== 'profile') }),
     scripts: chosen('scripts', values.scripts, { from: allScripts, unlessTold: quick ? ['select-only'] : allScripts }),
-    modes: chosen('modes', values.modes, { from: allModes, unlessTold: quick ? ['prepared', 'simple'] : allModes }),
-    clients: counts('clients', values.clients ?? (quick ? '1,8' : '1,8,64')),
+    modes: chosen('modes', values.modes, { from: allModes, unlessTold: quick ? ['prepared'] : allModes }),
+    clients: counts('clients', values.clients ?? '1,8,64'),
     rounds: count('rounds', values.rounds ?? '3'),
     runS: count('seconds', values.seconds ?? '2'),
-    bulkMb: count('bulk-mb', values['bulk-mb'] ?? (quick ? '100' : '200')),
+    bulkMb: count('bulk-mb', values['bulk-mb'] ?? (quick ? '50' : '200')),
     isWritten: values.write,
     command: ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
   }
