@@ -96,7 +96,7 @@ const meanings: Record<ErrorCode, Meaning> = {
     next: 'The operator: the log of the gateway has the cause, and `postern check` shows it.',
   },
   backend_lost: {
-    when: 'The connection between gateway and PostgreSQL broke during a session.',
+    when: 'The connection between gateway and PostgreSQL broke during a session, which ends.',
     next: 'Connect again. If it happens again, look at the log of PostgreSQL.',
   },
   backend_login_failed: {
@@ -139,8 +139,8 @@ Postern says no as PostgreSQL does: an ErrorResponse with SQLSTATE, message, DET
 code is in \`login_failed\` entries of the journal, in the log of the gateway, and in what commands print with \`--json\`. The
 HTTP status is for interfaces to come. Errors of PostgreSQL itself pass through unchanged and are not listed here.
 
-An error before the session has begun, and those of class 57P01, 08006 and 08P01, end the connection (FATAL). After any other the
-session goes on (ERROR).
+An error before the session has begun ends the connection (FATAL), and so does one of which the table says it. After any other
+the session goes on (ERROR).
 
 | code | SQLSTATE | HTTP | when | what to do |
 |---|---|---|---|---|
