@@ -11,6 +11,8 @@ const postern = await serve(loadConfig(process.argv[2] ?? 'postern.yaml'))
 process.once('SIGTERM', () => {
   void postern.stop({ deadlineMs: 1_000 }).then(() => process.exit(0))
 })
+// A benchmark that was cut off leaves nothing behind.
+process.once('disconnect', () => process.exit(1))
 
 const inspector = new Session()
 inspector.connect()
