@@ -1,5 +1,4 @@
 import { pino, type Logger } from 'pino'
-import { createSecureContext } from 'node:tls'
 import { loadOrCreateSigningKey } from './audit/key.ts'
 import { openJournal, type Journal } from './audit/journal.ts'
 import { connectBackend, createCredentialSource, type Credential } from './backend/backend.ts'
@@ -12,6 +11,7 @@ import type { Analyzes, GatewayDatabase } from './gateway/services.ts'
 import { forwardedParameters } from './gateway/start-up-parameters.ts'
 import { createIdentifier } from './identity/identity.ts'
 import { createDecider, type Decider, loadPolicySet, type PolicySet, watchPolicies } from './policy/policy.ts'
+import { createServerCertificate } from './server-certificate.ts'
 import { createAnalyzer } from './sql/analyze.ts'
 import { version } from './version.ts'
 
@@ -45,12 +45,15 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     stopping.add(() => identity.close())
     const databases = await openDatabases(config, { log, stopping })
     const { address, port, tls, allowPlaintextOnLoopback } = config.listen
-    const secureContext = tls === null ? null : createSecureContext({ cert: tls.certificate, key: tls.key })
+    const onFailed = (error: unknown): void => {
+      log.error({ err: error }, 'the changed certificate cannot be used; the one before it stays in force')
+    }
+    const certificate = tls === null ? null : createServerCertificate(tls, { onFailed })
     const gateway = await startGateway(
       {
         address,
         port,
-        secureContext: () => secureContext,
+        secureContext: () => certificate?.() ?? null,
         allowPlaintextOnLoopback,
         databases,
         expiryGraceMs: config.session.expiryGraceS * 1_000,
