@@ -21,7 +21,7 @@ export interface Conversation {
 
 const names = ['', '', 's', 't']
 
-// No RELEASE or ROLLBACK TO: PostgreSQL 18 ends a session that begins a segment with one ("ReleaseSavepoint: unexpected state STARTED").
+// No savepoints: PostgreSQL 18 ends a session that begins a segment with one ("ReleaseSavepoint: unexpected state STARTED").
 const texts = [
   'SELECT 1',
   'SELECT generate_series(1, 4)',
@@ -33,7 +33,6 @@ const texts = [
   'BEGIN',
   'COMMIT',
   'ROLLBACK',
-  'SAVEPOINT a',
   "INSERT INTO inbox VALUES (1, 'x') RETURNING id",
   'UPDATE inbox SET id = id + 1',
   'DELETE FROM inbox',
