@@ -72,7 +72,7 @@ function createRelay({ analyzer, decider, journal, principal }: Domains) {
     },
     terminated: () => undefined,
   })
-  const backendMessages = new BackendMessages(exchange, journal, () => members, {
+  const backendMessages = new BackendMessages(exchange, journal, members, {
     sessionChanged: () => undefined,
     fatal: () => undefined,
   })

@@ -242,9 +242,10 @@ async function entriesUntil(isThere: (entries: readonly Entry[]) => boolean): Pr
 }
 
 function ofApplication(entries: readonly Entry[], application: string): Entry[] {
-  return entries.filter(
+  const started = entries.find(
     (entry) => (entry['client'] as { application?: string } | undefined)?.application === application,
   )
+  return entries.filter((entry) => started !== undefined && entry['session'] === started['session'])
 }
 
 /** Lines as they are: the last one may be torn. */

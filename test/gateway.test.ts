@@ -235,9 +235,10 @@ function principalOf(entry: Entry | undefined): { name: string; groups: string[]
 }
 
 function ofApplication(entries: readonly Entry[], application: string): Entry[] {
-  return entries.filter(
+  const started = entries.find(
     (entry) => (entry['client'] as { application?: string } | undefined)?.application === application,
   )
+  return entries.filter((entry) => started !== undefined && entry['session'] === started['session'])
 }
 
 async function errorOf(run: () => Promise<unknown>): Promise<Record<string, unknown>> {

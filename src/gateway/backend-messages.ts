@@ -36,14 +36,15 @@ export interface BackendNews {
 export class BackendMessages {
   readonly #exchange: Exchange
   readonly #journal: Records
-  readonly #members: () => Buffer
+  /** Who, and in which session: the members of every outcome. */
+  readonly #members: Buffer
   readonly #news: BackendNews
   /** How many operations that may have changed settings were answered since ReadyForQuery. */
   #unsettling = 0
   /** The last execution of the current segment: an error at Sync (a failed commit) is its error. */
   #lastExecution: Execution | null = null
 
-  constructor(exchange: Exchange, journal: Records, members: () => Buffer, news: BackendNews) {
+  constructor(exchange: Exchange, journal: Records, members: Buffer, news: BackendNews) {
     this.#exchange = exchange
     this.#journal = journal
     this.#members = members
@@ -282,7 +283,7 @@ export class BackendMessages {
       'outcome',
       `"intent":${String(execution.intent)},"outcome":"${ending.outcome}"${how},"rows":${String(rows)},` +
         `"bytes":${String(execution.bytes)},"durationUs":${String(durationUs)}`,
-      this.#members(),
+      this.#members,
     )
   }
 }

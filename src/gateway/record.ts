@@ -31,6 +31,15 @@ export function sessionMembers(facts: {
   })
 }
 
+/**
+ * The members of an outcome entry: who, and in which session. Its intent, which it names, says the rest; an outcome is
+ * written for every statement, so that its length counts.
+ */
+export function outcomeMembers(session: string, principal: Principal): Buffer {
+  const { issuer, subject, name, kind, actors } = principal
+  return membersOf({ session, principal: { issuer, subject, name, kind, ...(actors.length > 0 ? { actors } : {}) } })
+}
+
 /** Encodes each analysed statement once, for as long as its analysis is kept. */
 export function createStatementEncoder(): (statement: StatementAnalysis) => Buffer {
   const encoded = new WeakMap<StatementAnalysis, Buffer>()

@@ -11,7 +11,7 @@ import { ClientStream } from './client-stream.ts'
 import { Exchange } from './exchange.ts'
 import { FrontendMessages } from './frontend-messages.ts'
 import type { OutgoingBatch } from './outgoing-batch.ts'
-import { type ClientFacts, sessionMembers } from './record.ts'
+import { type ClientFacts, outcomeMembers, sessionMembers } from './record.ts'
 import { refusalOf } from './refusal.ts'
 import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
 import { type StatementContext, StatementWay } from './statement.ts'
@@ -100,7 +100,7 @@ export class Session {
         this.#hasClientFinished = true
       },
     })
-    this.#backendMessages = new BackendMessages(this.#exchange, services.journal, () => this.#context.members, {
+    this.#backendMessages = new BackendMessages(this.#exchange, services.journal, outcomeMembers(parts.id, principal), {
       sessionChanged: () => {
         this.#context.members = this.#encodeMembers()
       },
