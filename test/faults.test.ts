@@ -22,7 +22,7 @@ import { backend } from '../src/wire/backend.ts'
 import { encodeQuery } from '../src/wire/frontend.ts'
 import { encodeStartupMessage, protocol30, sslRequest } from '../src/wire/startup.ts'
 import { RawClient } from './support/raw-client.ts'
-import { type Entry, readEntries } from './support/sandbox.ts'
+import { entriesOfApplication, type Entry, readEntries } from './support/sandbox.ts'
 
 const top = join(import.meta.dirname, '..')
 const alice = 'alice@example.com'
@@ -82,11 +82,11 @@ describe('while one client misbehaves, another', () => {
     client.socket.destroy()
     await isServed()
     const entries = await entriesUntil((all) =>
-      ofApplication(all, 'killed client').some((entry) => entry.type === 'session_ended'),
+      entriesOfApplication(all, 'killed client').some((entry) => entry.type === 'session_ended'),
     )
-    const types = ofApplication(entries, 'killed client').map((entry) => entry.type)
+    const types = entriesOfApplication(entries, 'killed client').map((entry) => entry.type)
     assert.deepEqual(types, ['session_started', 'intent', 'outcome', 'session_ended'])
-    const outcome = ofApplication(entries, 'killed client')[2]
+    const outcome = entriesOfApplication(entries, 'killed client')[2]
     assert.ok(['abandoned', 'failed'].includes(String(outcome?.['outcome'])))
   })
 
@@ -239,13 +239,6 @@ async function entriesUntil(isThere: (entries: readonly Entry[]) => boolean): Pr
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   throw new Error('it did not get on record within five seconds')
-}
-
-function ofApplication(entries: readonly Entry[], application: string): Entry[] {
-  const started = entries.find(
-    (entry) => (entry['client'] as { application?: string } | undefined)?.application === application,
-  )
-  return entries.filter((entry) => started !== undefined && entry['session'] === started['session'])
 }
 
 /** Lines as they are: the last one may be torn. */

@@ -12,7 +12,7 @@ import {
 import { type Conversation, converse } from './support/conversation.ts'
 import { garbage, mutate, pick } from './support/garbage.ts'
 import { RawClient } from './support/raw-client.ts'
-import { type Entry, type Sandbox, startSandbox } from './support/sandbox.ts'
+import { entriesOfApplication, type Entry, type Sandbox, startSandbox } from './support/sandbox.ts'
 import { inRandomPieces, Recorder, seeded, type Way } from './support/transcript.ts'
 import { schema } from './transparency/case.ts'
 
@@ -129,6 +129,8 @@ describe('a random conversation', () => {
       assert.deepEqual(await transcriptOf(conversation, chunked), expected)
       transcripts.set(application, expected)
     })
+    // A session is over when its last entry is on record.
+    while (sandbox.postern.sessionCount > 0) await new Promise((resolve) => setTimeout(resolve, 10))
     const entries = await sandbox.entries()
     for (const [application, transcript] of transcripts) assertOnRecord(entries, application, transcript)
   })
@@ -176,13 +178,15 @@ async function transcriptOf(
 
 /** Every statement that ran has its intent before it, and each intent has an outcome, in the order of the answers. */
 function assertOnRecord(entries: readonly Entry[], application: string, transcript: readonly string[]): void {
-  const own = entries.filter(
-    (entry) => (entry['client'] as { application?: string } | undefined)?.application === application,
-  )
+  const own = entriesOfApplication(entries, application)
   const intents = new Set(own.filter((entry) => entry.type === 'intent').map((entry) => entry.seq))
   const outcomes = own.filter((entry) => entry.type === 'outcome')
   for (const outcome of outcomes) assert.ok(intents.has(Number(outcome['intent'])), JSON.stringify(outcome))
-  assert.equal(new Set(outcomes.map((outcome) => outcome['intent'])).size, intents.size, 'an intent has no outcome')
+  assert.equal(
+    new Set(outcomes.map((outcome) => outcome['intent'])).size,
+    intents.size,
+    `an intent of ${application} has no outcome`,
+  )
   const tags = transcript.flatMap((line) => {
     const tag = /^CommandComplete (.*)␀$/.exec(line)?.[1]
     return tag === undefined ? [] : [tag]

@@ -26,7 +26,10 @@ export function checkCertificate({ tls }: ListenConfig, nowMs: number): CheckRes
   const names = (certificate.subjectAltName ?? '').replaceAll(/(?:DNS|IP Address):/gu, '')
   const failed = (found: string, remedy: string) => ({ what, status: 'failed', found, remedy }) as const
   if (until <= nowMs) {
-    return failed(`${tls.certificateFile} expired on ${day(until)}`, 'Replace it; the gateway takes up the new one by itself.')
+    return failed(
+      `${tls.certificateFile} expired on ${day(until)}`,
+      'Replace it; the gateway takes up the new one by itself.',
+    )
   }
   if (from > nowMs)
     return failed(`${tls.certificateFile} is not valid before ${day(from)}`, 'Check the clock, or wait.')

@@ -1,3 +1,4 @@
+import { assertNever } from '../core/errors.ts'
 import { frontend } from '../wire/frontend.ts'
 import type { Operation } from './operations.ts'
 import { failingBind, failingExecute, failingParse, failingQuery, type Refusal } from './refusal.ts'
@@ -98,5 +99,7 @@ export function failing(operation: StatementOperation, refusal: Refusal): Buffer
       return failingBind(refusal)
     case 'execute':
       return failingExecute(refusal)
+    default:
+      return assertNever(operation)
   }
 }

@@ -52,13 +52,22 @@ export function refusalOfDecision(
   const advice = decision.policies.map((policy) => policy.advice).find((text) => text !== null)
   return refuseWith({
     code: sqlstateOf('statement_refused'),
-    message: `${decision.command} on ${decision.resource} is refused by policy`,
+    message: `${decision.command} on ${resourceAsWritten(decision, permittedSchema)} is refused by policy`,
     detail:
       isOpaque(decision) && opaque !== null
         ? `${detailOf(decision)} It cannot be analysed: ${opaque}.`
         : detailOf(decision),
     hint: advice ?? hintOf(decision, permittedSchema),
   })
+}
+
+/** Without the schema where the statement did not say it and policy could only guess. */
+function resourceAsWritten(
+  { resource, reason }: Extract<Decision, { effect: 'deny' }>,
+  permittedSchema: string | undefined,
+): string {
+  if (reason !== 'not_permitted' || permittedSchema === undefined) return resource
+  return resource.slice(resource.lastIndexOf('.') + 1)
 }
 
 function detailOf(decision: Extract<Decision, { effect: 'deny' }>): string {

@@ -18,13 +18,7 @@ import {
 import { readToken } from './read-token.ts'
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
 
-export {
-  isLoopbackHost,
-  resolveIssuers,
-  tokenAlgorithms,
-  type ClaimsConfig,
-  type IssuerConfig,
-} from './issuer-config.ts'
+export { isLoopbackHost, type IssuerConfig } from './issuer-config.ts'
 export { claimAt } from './principal-from-claims.ts'
 export { readToken } from './read-token.ts'
 

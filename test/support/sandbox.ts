@@ -200,3 +200,11 @@ export async function readEntries(directory: string): Promise<Entry[]> {
       .map((line) => JSON.parse(line) as Entry),
   )
 }
+
+/** The entries of the first session whose client called itself `application`: those of the same session id. */
+export function entriesOfApplication(entries: readonly Entry[], application: string): Entry[] {
+  const started = entries.find(
+    (entry) => (entry['client'] as { application?: string } | undefined)?.application === application,
+  )
+  return entries.filter((entry) => started !== undefined && entry['session'] === started['session'])
+}

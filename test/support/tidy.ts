@@ -59,7 +59,11 @@ const forbidden: readonly {
   readonly what: string
   readonly isFor: (file: string) => boolean
 }[] = [
-  { pattern: /\bas any\b(?! [a-z])|: any\b(?! [a-z])|<any>/, what: 'no any: parse at the edge, trust types inside', isFor: () => true },
+  {
+    pattern: /\bas any\b(?! [a-z])|: any\b(?! [a-z])|<any>/,
+    what: 'no any: parse at the edge, trust types inside',
+    isFor: () => true,
+  },
   { pattern: /@ts-ignore|@ts-nocheck/, what: 'no silenced types', isFor: () => true },
   { pattern: /^\s*(export )?(const )?enum /, what: 'no enums: a union of strings is erasable', isFor: () => true },
   {
