@@ -81,7 +81,7 @@ export class BackendMessages {
         this.#answered('describe')
         return null
       case backend.RowDescription:
-        if (exchange.pending.oldest?.kind === 'describe') exchange.pending.shift()
+        if (exchange.pending.oldest?.kind === 'describe') exchange.answer()
         else this.#expectRunning('RowDescription')
         return null
       case backend.CommandComplete:
@@ -122,14 +122,14 @@ export class BackendMessages {
   /** The connection is gone: closes every execution whose end nobody will hear of. */
   abandon(): void {
     for (;;) {
-      const operation = this.#exchange.pending.shift()
+      const operation = this.#exchange.answer()
       if (operation === undefined) return
       for (const execution of openExecutions(operation)) this.#recordOutcome(execution, { outcome: 'abandoned' })
     }
   }
 
   #answered<K extends Operation['kind']>(kind: K): Extract<Operation, { kind: K }> {
-    const operation = this.#exchange.pending.shift()
+    const operation = this.#exchange.answer()
     if (operation?.kind !== kind) throw outOfOrder(`an answer to ${kind}`)
     return operation as Extract<Operation, { kind: K }>
   }
@@ -209,7 +209,7 @@ export class BackendMessages {
       if (copy !== 'none' && pending.newest === operation) this.#exchange.copy = 'ended'
       return
     }
-    this.#exchange.pending.shift()
+    this.#exchange.answer()
     this.#noteAnswered(operation)
     if (operation.kind === 'execute' && operation.execution !== null) this.#recordOutcome(operation.execution, ending)
     this.#skipToSync()
@@ -230,7 +230,7 @@ export class BackendMessages {
         return
       }
       if (skipped.kind === 'sync') return
-      pending.shift()
+      this.#exchange.answer()
       this.#noteAnswered(skipped)
       for (const execution of openExecutions(skipped)) this.#recordOutcome(execution, { outcome: 'skipped' })
     }
@@ -239,7 +239,7 @@ export class BackendMessages {
   #takeReady(body: Buffer): void {
     const { status } = decodeReadyForQuery(body)
     const exchange = this.#exchange
-    const operation = exchange.pending.shift()
+    const operation = exchange.answer()
     if (operation?.kind === 'query') {
       const [execution, ...others] = openExecutions(operation)
       if (execution !== undefined && (!isUnparsed(execution) || others.length > 0)) throw outOfOrder('ReadyForQuery')

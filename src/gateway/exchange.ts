@@ -12,7 +12,7 @@ export type CopyState = 'none' | 'expected' | 'receiving' | 'ended'
 /** What the two directions of one session know together: what was sent, and what PostgreSQL has made of it. */
 export class Exchange {
   readonly pending = new PendingOperations()
-  readonly names = new SessionNames(this.pending)
+  readonly names = new SessionNames()
   readonly settings: SessionSettings
   copy: CopyState = 'none'
   /** After an error in the extended protocol PostgreSQL skips everything up to Sync, and so do we. */
@@ -35,7 +35,16 @@ export class Exchange {
     return this.pending.length === 0 && this.copy === 'none'
   }
 
+  /** Notes an operation that goes to PostgreSQL. */
   send(operation: Operation): void {
     this.pending.push(operation)
+    this.names.sent(operation)
+  }
+
+  /** Takes the oldest operation: PostgreSQL has answered or skipped it. */
+  answer(): Operation | undefined {
+    const operation = this.pending.shift()
+    if (operation !== undefined) this.names.settled(operation)
+    return operation
   }
 }

@@ -3,13 +3,8 @@ import { test } from 'node:test'
 import { limits } from '../core/limits.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { newPrepared, SessionNames } from './names.ts'
-import { type Execution, PendingOperations, type Portal } from './operations.ts'
+import type { Execution, Operation, Portal } from './operations.ts'
 import { emptyStatement } from './statement.ts'
-
-function session(): { pending: PendingOperations; names: SessionNames } {
-  const pending = new PendingOperations()
-  return { pending, names: new SessionNames(pending) }
-}
 
 const first = newPrepared('s', emptyStatement)
 const second = newPrepared('s', emptyStatement)
@@ -20,33 +15,51 @@ const portalOf = (name: string, statement = emptyStatement): Portal => ({
   parameters: '[]',
 })
 
+function foundBy<T>(lookup: { readonly found: T } | string): T | string {
+  return typeof lookup === 'string' ? lookup : lookup.found
+}
+
 function executionOf(names: Partial<StatementAnalysis['names']>): Execution {
   const statement = { ...emptyStatement, names: { ...emptyStatement.names, ...names } }
   return { intent: 1, statement, startedAtMs: 0, rows: 0, bytes: 0 }
 }
 
 test('a definition on its way counts within its segment, and is undecided behind the Sync that may follow its failure', () => {
-  const { pending, names } = session()
+  const names = new SessionNames()
   names.define({ prepared: first })
   assert.deepEqual(names.prepared('s'), { found: first })
-  pending.push({ kind: 'parse', prepared: second, refusal: null })
-  assert.deepEqual(names.prepared('s'), { found: second })
-  pending.push({ kind: 'sync' })
+  const parse: Operation = { kind: 'parse', prepared: second, refusal: null }
+  names.sent(parse)
+  assert.equal(foundBy(names.prepared('s')), second)
+  names.sent({ kind: 'sync' })
   assert.equal(names.prepared('s'), 'undecided')
   assert.equal(names.prepared('other'), 'unknown')
-  pending.shift()
-  pending.shift()
+  names.settled(parse)
   assert.deepEqual(names.prepared('s'), { found: first })
 })
 
+test('of two definitions on their way the newer counts, and the answer to the older leaves it there', () => {
+  const names = new SessionNames()
+  const older: Operation = { kind: 'parse', prepared: first, refusal: null }
+  const newer: Operation = { kind: 'parse', prepared: second, refusal: null }
+  names.sent(older)
+  names.sent(newer)
+  names.settled(older)
+  names.define({ prepared: first })
+  assert.deepEqual(foundBy(names.prepared('s')), second)
+  names.settled(newer)
+  assert.deepEqual(foundBy(names.prepared('s')), first)
+})
+
 test('PREPARE and DECLARE by Query are undecided until it is answered, and then known', () => {
-  const { pending, names } = session()
+  const names = new SessionNames()
   const prepares = executionOf({ prepares: { name: 's', analysis: emptyStatement } })
   const declares = executionOf({ declares: 'c' })
-  pending.push({ kind: 'query', executions: [prepares, declares], finished: 0, refusal: null })
+  const query: Operation = { kind: 'query', executions: [prepares, declares], finished: 0, refusal: null }
+  names.sent(query)
   assert.equal(names.prepared('s'), 'undecided')
   assert.equal(names.portal('c'), 'undecided')
-  pending.shift()
+  names.settled(query)
   assert.equal(names.prepared('s'), 'unknown')
   for (const { statement } of [prepares, declares]) names.complete(statement, 'PREPARE')
   assert.equal(typeof names.prepared('s'), 'object')
@@ -54,7 +67,7 @@ test('PREPARE and DECLARE by Query are undecided until it is answered, and then 
 })
 
 test('Close, DEALLOCATE ALL and DISCARD ALL forget; the end of a transaction leaves only what SQL declared', () => {
-  const { names } = session()
+  const names = new SessionNames()
   names.define({ prepared: first })
   names.close('P', 's')
   assert.deepEqual(names.prepared('s'), { found: first })
@@ -73,7 +86,7 @@ test('Close, DEALLOCATE ALL and DISCARD ALL forget; the end of a transaction lea
 })
 
 test('beyond the bound the oldest name is forgotten, and a name that is used anew is the newest', () => {
-  const { names } = session()
+  const names = new SessionNames()
   for (let n = 0; n < limits.portalsMax; n += 1) names.define({ portal: portalOf(`p${String(n)}`) })
   names.define({ portal: portalOf('p0') })
   names.define({ portal: portalOf('one more') })

@@ -1,7 +1,7 @@
 import { limits } from '../core/limits.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { opaqueStatement } from './statement.ts'
-import type { Operation, PendingOperations, Portal, PreparedStatement } from './operations.ts'
+import type { Operation, Portal, PreparedStatement } from './operations.ts'
 
 /** `found`, or nothing of that name is known, or an earlier answer has to arrive before it can be said. */
 export type Lookup<T> = { readonly found: T } | 'unknown' | 'undecided'
@@ -16,18 +16,53 @@ export type Lookup<T> = { readonly found: T } | 'unknown' | 'undecided'
 export class SessionNames {
   readonly #prepared = new Map<string, PreparedStatement>()
   readonly #portals = new Map<string, Portal>()
-  readonly #pending: PendingOperations
-
-  constructor(pending: PendingOperations) {
-    this.#pending = pending
-  }
+  /** The newest definition of each name that is on its way. */
+  readonly #preparedOnTheWay = new Map<string, OnTheWay<PreparedStatement>>()
+  readonly #portalsOnTheWay = new Map<string, OnTheWay<Portal>>()
+  /** Counts the segments that were sent. */
+  #segment = 0
 
   prepared(name: string): Lookup<PreparedStatement> {
-    return this.#lookup(this.#prepared.get(name), (operation) => preparedBy(operation, name))
+    return this.#lookup(this.#preparedOnTheWay.get(name), this.#prepared.get(name))
   }
 
   portal(name: string): Lookup<Portal> {
-    return this.#lookup(this.#portals.get(name), (operation) => portalBy(operation, name))
+    return this.#lookup(this.#portalsOnTheWay.get(name), this.#portals.get(name))
+  }
+
+  /** An operation goes to PostgreSQL: what it defines is on its way, and Sync or Query end the segment. */
+  sent(operation: Operation): void {
+    const segment = this.#segment
+    if (operation.kind === 'parse') {
+      const { prepared } = operation
+      this.#preparedOnTheWay.set(prepared.name, { found: prepared, operation, segment })
+    } else if (operation.kind === 'bind') {
+      const { portal } = operation
+      this.#portalsOnTheWay.set(portal.name, { found: portal, operation, segment })
+    } else {
+      for (const statement of statementsOf(operation)) {
+        const { prepares, declares } = statement.names
+        if (prepares !== null) {
+          const found = newPrepared(prepares.name, prepares.analysis)
+          this.#preparedOnTheWay.set(prepares.name, { found, operation, segment })
+        }
+        if (declares !== null) {
+          this.#portalsOnTheWay.set(declares, { found: newCursor(declares, statement), operation, segment })
+        }
+      }
+    }
+    if (operation.kind === 'sync' || operation.kind === 'query') this.#segment += 1
+  }
+
+  /** PostgreSQL has answered an operation or skipped it: nothing of it is on its way any more. */
+  settled(operation: Operation): void {
+    if (operation.kind === 'parse') arrived(this.#preparedOnTheWay, operation.prepared.name, operation)
+    else if (operation.kind === 'bind') arrived(this.#portalsOnTheWay, operation.portal.name, operation)
+    for (const statement of statementsOf(operation)) {
+      const { prepares, declares } = statement.names
+      if (prepares !== null) arrived(this.#preparedOnTheWay, prepares.name, operation)
+      if (declares !== null) arrived(this.#portalsOnTheWay, declares, operation)
+    }
   }
 
   /** Takes in what a successful operation defined. */
@@ -41,7 +76,9 @@ export class SessionNames {
 
   /** Takes in a statement that completed: it may have defined or dropped names. */
   complete(statement: StatementAnalysis, tag: string): void {
-    for (const definition of definedBySql(statement)) this.define(definition)
+    const { prepares, declares } = statement.names
+    if (prepares !== null) this.define({ prepared: newPrepared(prepares.name, prepares.analysis) })
+    if (declares !== null) this.define({ portal: newCursor(declares, statement) })
     if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') this.#prepared.clear()
   }
 
@@ -58,55 +95,34 @@ export class SessionNames {
     }
   }
 
-  #lookup<T>(defined: T | undefined, definedBy: (operation: Operation) => T | undefined): Lookup<T> {
-    let isSameSegment = true
-    let answer: Lookup<T> | null = null
-    this.#pending.someFromNewest((operation) => {
-      if (operation.kind === 'sync' || operation.kind === 'query') isSameSegment = false
-      const found = definedBy(operation)
-      if (found === undefined) return false
-      answer = isSameSegment ? { found } : 'undecided'
-      return true
-    })
-    if (answer !== null) return answer
+  #lookup<T>(onTheWay: OnTheWay<T> | undefined, defined: T | undefined): Lookup<T> {
+    if (onTheWay !== undefined) return onTheWay.segment === this.#segment ? onTheWay : 'undecided'
     return defined === undefined ? 'unknown' : { found: defined }
   }
 }
 
-function preparedBy(operation: Operation, name: string): PreparedStatement | undefined {
-  if (operation.kind === 'parse') return operation.prepared.name === name ? operation.prepared : undefined
-  return definitionsOf(operation)
-    .map((definition) => ('prepared' in definition ? definition.prepared : undefined))
-    .find((prepared) => prepared?.name === name)
+/** A definition that PostgreSQL has not confirmed, by which operation, in which segment. */
+interface OnTheWay<T> {
+  readonly found: T
+  readonly operation: Operation
+  readonly segment: number
 }
 
-function portalBy(operation: Operation, name: string): Portal | undefined {
-  if (operation.kind === 'bind') return operation.portal.name === name ? operation.portal : undefined
-  return definitionsOf(operation)
-    .map((definition) => ('portal' in definition ? definition.portal : undefined))
-    .find((portal) => portal?.name === name)
+/** Answers come in order, so that a newer definition of the same name stays on its way. */
+function arrived<T>(onTheWay: Map<string, OnTheWay<T>>, name: string, operation: Operation): void {
+  if (onTheWay.get(name)?.operation === operation) onTheWay.delete(name)
 }
 
-type Definition = { readonly prepared: PreparedStatement } | { readonly portal: Portal }
-const none: readonly Definition[] = []
+const none: readonly StatementAnalysis[] = []
 
-function definitionsOf(operation: Operation): readonly Definition[] {
-  if (operation.kind === 'query') {
-    return operation.executions.flatMap((execution) => definedBySql(execution.statement)).toReversed()
-  }
-  if (operation.kind === 'execute' && operation.execution !== null) return definedBySql(operation.execution.statement)
+function statementsOf(operation: Operation): readonly StatementAnalysis[] {
+  if (operation.kind === 'query') return operation.executions.map((execution) => execution.statement)
+  if (operation.kind === 'execute' && operation.execution !== null) return [operation.execution.statement]
   return none
 }
 
-function definedBySql(statement: StatementAnalysis): readonly Definition[] {
-  const { prepares, declares } = statement.names
-  if (prepares !== null) {
-    return [{ prepared: newPrepared(prepares.name, prepares.analysis) }]
-  }
-  if (declares !== null) {
-    return [{ portal: { name: declares, prepared: newPrepared('', statement), bind: null, parameters: '[]' } }]
-  }
-  return none
+function newCursor(name: string, statement: StatementAnalysis): Portal {
+  return { name, prepared: newPrepared('', statement), bind: null, parameters: '[]' }
 }
 
 /** A prepared statement that was not executed yet. */

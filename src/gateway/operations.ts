@@ -95,13 +95,4 @@ export class PendingOperations {
     }
     return operation
   }
-
-  /** Every pending operation, newest first; stops where `visit` returns true. */
-  someFromNewest(visit: (operation: Operation) => boolean): boolean {
-    for (let index = this.#items.length - 1; index >= this.#head; index -= 1) {
-      const operation = this.#items[index]
-      if (operation !== undefined && visit(operation)) return true
-    }
-    return false
-  }
 }

@@ -77,60 +77,65 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     startIssuer(),
     createCertificateAuthority(),
   ])
-  const { certificate, key } = await issueCertificate(authority, { hosts: ['localhost', '127.0.0.1'] })
-  await postgres.query('postgres', 'CREATE DATABASE shop')
-  if (options.setUp !== undefined) await postgres.query('shop', options.setUp)
-  const policies = join(directory, 'policies')
-  await writePolicies(policies, options.policies ?? testPolicies)
-  const config: Config = {
-    file: join(directory, 'postern.yaml'),
-    listen: {
-      address: '127.0.0.1',
-      port: 0,
-      tls: { certificate, key, certificateFile: '', keyFile: '' },
-      allowPlaintextOnLoopback: options.allowPlaintextOnLoopback ?? false,
-    },
-    issuers: [
-      {
-        url: issuer.url,
-        audience: issuer.audience,
-        clientId: issuer.clientId,
-        algorithms: ['ES256', 'RS256'],
-        leewayS: 0,
-        claims: { ...sandboxClaims, requireVerifiedEmail: undefined },
-        prefix: '',
-        tlsCa: undefined,
-        allowInsecure: true,
+  try {
+    const { certificate, key } = await issueCertificate(authority, { hosts: ['localhost', '127.0.0.1'] })
+    await postgres.query('postgres', 'CREATE DATABASE shop')
+    if (options.setUp !== undefined) await postgres.query('shop', options.setUp)
+    const policies = join(directory, 'policies')
+    await writePolicies(policies, options.policies ?? testPolicies)
+    const config: Config = {
+      file: join(directory, 'postern.yaml'),
+      listen: {
+        address: '127.0.0.1',
+        port: 0,
+        tls: { certificate, key, certificateFile: '', keyFile: '' },
+        allowPlaintextOnLoopback: options.allowPlaintextOnLoopback ?? false,
       },
-    ],
-    databases: new Map([
-      [
-        'shop',
+      issuers: [
         {
-          name: 'shop',
-          host: postgres.socketDirectory,
-          port: postgres.port,
-          database: 'shop',
-          role: options.role ?? postgres.superuser,
-          tls: { mode: 'disable', ca: undefined, serverName: undefined },
-          credential: { password: postgres.password },
-          labels: new Map([['env', 'test']]),
-          safeFunctions: [],
+          url: issuer.url,
+          audience: issuer.audience,
+          clientId: issuer.clientId,
+          algorithms: ['ES256', 'RS256'],
+          leewayS: 0,
+          claims: { ...sandboxClaims, requireVerifiedEmail: undefined },
+          prefix: '',
+          tlsCa: undefined,
+          allowInsecure: true,
         },
       ],
-    ]),
-    policies,
-    journal: {
-      directory: options.journalDirectory ?? join(directory, 'journal'),
-      durability: options.durability ?? 'process',
-      signingKey: join(directory, 'journal-key.pem'),
-      segmentBytes: 64 * 1024 * 1024,
-    },
-    session: { expiryGraceS: options.expiryGraceS ?? 30 },
-    log: { level: 'error' },
+      databases: new Map([
+        [
+          'shop',
+          {
+            name: 'shop',
+            host: postgres.socketDirectory,
+            port: postgres.port,
+            database: 'shop',
+            role: options.role ?? postgres.superuser,
+            tls: { mode: 'disable', ca: undefined, serverName: undefined },
+            credential: { password: postgres.password },
+            labels: new Map([['env', 'test']]),
+            safeFunctions: [],
+          },
+        ],
+      ]),
+      policies,
+      journal: {
+        directory: options.journalDirectory ?? join(directory, 'journal'),
+        durability: options.durability ?? 'process',
+        signingKey: join(directory, 'journal-key.pem'),
+        segmentBytes: 64 * 1024 * 1024,
+      },
+      session: { expiryGraceS: options.expiryGraceS ?? 30 },
+      log: { level: 'error' },
+    }
+    const postern = await serve(config, { log: pino({ level: process.env['POSTERN_TEST_LOG'] ?? 'silent' }) })
+    return joined({ directory, postgres, issuer, authority, config, postern })
+  } catch (error) {
+    await Promise.all([issuer.stop(), postgres.stop()])
+    throw error
   }
-  const postern = await serve(config, { log: pino({ level: process.env['POSTERN_TEST_LOG'] ?? 'silent' }) })
-  return joined({ directory, postgres, issuer, authority, config, postern })
 }
 
 function joined(
