@@ -6,7 +6,7 @@ import { toPosternError } from '../core/errors.ts'
 import { checkDatabases, checkIssuers } from './check-network.ts'
 import { checkCertificate, checkJournal, checkPolicies } from './check-local.ts'
 import { configFile } from './config-file.ts'
-import { visible } from './failure.ts'
+import { isColouredFor, visible } from './failure.ts'
 
 /** What one check found. A warning does not keep the gateway from working, today. */
 export interface CheckResult {
@@ -27,7 +27,7 @@ export function checkCommand(): Command {
     .action(async (options: { config?: string; offline?: true; json?: true }) => {
       const results = await checkAll(configFile(options.config), options.offline === true ? 'offline' : 'online')
       const isOk = results.every(({ status }) => status !== 'failed')
-      const isColoured = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
+      const isColoured = isColouredFor(process.stdout)
       const text =
         options.json === true ? `${JSON.stringify({ ok: isOk, checks: results })}\n` : asText(results, isColoured)
       process.stdout.write(text)

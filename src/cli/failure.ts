@@ -31,3 +31,9 @@ function describeBug(error: unknown, { isJson }: FailureStyle): { out: string; e
 export function visible(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, '\u{FFFD}')
 }
+
+/** Whether what goes to `stream` is coloured: a terminal that did not ask for plain text (NO_COLOR). */
+export function isColouredFor(stream: { readonly isTTY?: boolean }): boolean {
+  // Not simply `&&`: undefined would let picocolors decide, which takes continuous integration for a terminal.
+  return stream.isTTY === true && process.env['NO_COLOR'] === undefined
+}

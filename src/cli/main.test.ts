@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { createCertificateAuthority, issueCertificate } from '../../sandbox/certificate.ts'
 import { loadConfig } from '../config.ts'
 import { checkAll } from './check.ts'
-import { describeFailure } from './failure.ts'
+import { describeFailure, isColouredFor } from './failure.ts'
 import { PosternError } from '../core/errors.ts'
 
 const entry = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -254,4 +254,17 @@ describe('postern check', () => {
     )
     for (const { remedy, found } of failed) assert.ok(remedy !== null && found !== '')
   })
+})
+
+test('only a terminal that did not ask for plain text is coloured, continuous integration included', (context) => {
+  const before = { ...process.env }
+  context.after(() => {
+    process.env = before
+  })
+  process.env['CI'] = 'true'
+  delete process.env['NO_COLOR']
+  assert.equal(isColouredFor({}), false)
+  assert.equal(isColouredFor({ isTTY: true }), true)
+  process.env['NO_COLOR'] = '1'
+  assert.equal(isColouredFor({ isTTY: true }), false)
 })

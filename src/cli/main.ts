@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { PosternError } from '../core/errors.ts'
 import { version } from '../version.ts'
 import { commandTable } from './commands.ts'
-import { describeFailure } from './failure.ts'
+import { describeFailure, isColouredFor } from './failure.ts'
 
 /** 0: done. 1: it failed, or what was checked is not in order. 2: the command line is wrong. 70: a bug in Postern. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, bug: 70 } as const
@@ -19,7 +19,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
       return
     }
-    const options = { isJson, isColoured: process.stderr.isTTY && process.env['NO_COLOR'] === undefined }
+    const options = { isJson, isColoured: isColouredFor(process.stderr) }
     const { out, err } = describeFailure(error, options)
     process.stdout.write(out)
     process.stderr.write(err)
