@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { limits } from '../core/limits.ts'
+import { tokenAlgorithms } from '../core/token-algorithms.ts'
 
 /** A whole number, also where it stands in quotes or comes from the environment. */
 function whole(minimum: number, maximum: number) {
@@ -55,20 +56,6 @@ const claims = z.strictObject({
     .optional()
     .describe('Refuses a token whose `email_verified` is not true. On unless told, where the name comes from `email`.'),
 })
-
-const tokenAlgorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const
 
 const issuer = z.strictObject({
   url: z.url().describe('The issuer exactly as its tokens state it in `iss`; its discovery document is below it.'),
