@@ -3,6 +3,7 @@ import { commandGroups } from '../core/commands.ts'
 import type { Decision } from '../core/decision.ts'
 import { PosternError, sqlstateOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import type { StatementAnalysis } from '../core/statement.ts'
 import { encodeBind, encodeExecute, encodeParse, encodeQuery } from '../wire/frontend.ts'
 
 /** A message that was not let through: what the client is told, and how PostgreSQL's stand-in error is recognised. */
@@ -40,19 +41,23 @@ export function refusalOf(error: PosternError): Refusal {
 export interface DeniedStatement {
   /** A schema of the search path in which an unqualified name would be permitted. */
   readonly permittedSchema?: string | undefined
-  /** Why it cannot be analysed in full, as in `StatementAnalysis`. */
-  readonly opaque?: string | null
+  /** Why it cannot be analysed in full. */
+  readonly opaque: StatementAnalysis['opaque']
+  readonly commands: StatementAnalysis['commands']
 }
+
+const nothingKnown: DeniedStatement = { opaque: null, commands: [] }
 
 /** What a person is told about a denied command: which one, by which policy, and what to do next. */
 export function refusalOfDecision(
   decision: Extract<Decision, { effect: 'deny' }>,
-  { permittedSchema, opaque = null }: DeniedStatement = {},
+  statement: DeniedStatement = nothingKnown,
 ): Refusal {
+  const { opaque, permittedSchema } = statement
   const advice = decision.policies.map((policy) => policy.advice).find((text) => text !== null)
   return refuseWith({
     code: sqlstateOf('statement_refused'),
-    message: `${decision.command} on ${resourceAsWritten(decision, permittedSchema)} is refused by policy`,
+    message: `${decision.command} on ${resourceAsWritten(decision, statement)} is refused by policy`,
     detail:
       isOpaque(decision) && opaque !== null
         ? `${detailOf(decision)} It cannot be analysed: ${opaque}.`
@@ -61,13 +66,14 @@ export function refusalOfDecision(
   })
 }
 
-/** Without the schema where the statement did not say it and policy could only guess. */
+/** Without a schema where the statement named none: which one of the search path it means policy could only guess. */
 function resourceAsWritten(
-  { resource, reason }: Extract<Decision, { effect: 'deny' }>,
-  permittedSchema: string | undefined,
+  { command, resource, reason }: Extract<Decision, { effect: 'deny' }>,
+  { commands }: DeniedStatement,
 ): string {
-  if (reason !== 'not_permitted' || permittedSchema === undefined) return resource
-  return resource.slice(resource.lastIndexOf('.') + 1)
+  if (reason !== 'not_permitted') return resource
+  const relations = commands.filter(({ name }) => name === command).flatMap((found) => found.relations)
+  return relations.find(({ schema, name }) => schema === null && resource.endsWith(`.${name}`))?.name ?? resource
 }
 
 function detailOf(decision: Extract<Decision, { effect: 'deny' }>): string {

@@ -152,7 +152,7 @@ export class StatementWay {
       const permittedSchema = (searchPath ?? []).find(
         (schema) => policy.decideStatement({ ...request, searchPath: [schema] }).effect === 'allow',
       )
-      return { refusal: refusalOfDecision(decision, { permittedSchema, opaque: statement.opaque }) }
+      return { refusal: refusalOfDecision(decision, { ...statement, permittedSchema }) }
     }
     const allowed = { version, epoch: settings.epoch, minute, policies: policiesMember(decision.policies) }
     if (isKeepable) this.#allowed.set(statement, allowed)
