@@ -64,7 +64,14 @@ function refusal(yaml: string, environment: Record<string, string> = {}): string
 describe('a configuration', () => {
   test('of the least that is needed gets every default', () => {
     const config = load(plaintext + issuers + databases)
-    assert.deepEqual(config.listen, { address: '127.0.0.1', port: 6432, tls: null, allowPlaintextOnLoopback: true })
+    assert.deepEqual(config.listen, {
+      address: '127.0.0.1',
+      port: 6432,
+      tls: null,
+      allowPlaintextOnLoopback: true,
+      login: 'password',
+      oauthScope: 'openid email profile',
+    })
     assert.equal(config.issuers[0]?.leewayS, 30)
     assert.equal(config.policies, join(folder, 'policies'))
     assert.equal(config.journal.durability, 'process')

@@ -44,7 +44,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     const identity = createIdentifier({ issuers: config.issuers })
     stopping.add(() => identity.close())
     const databases = await openDatabases(config, { log, stopping })
-    const { address, port, tls, allowPlaintextOnLoopback } = config.listen
+    const { address, port, tls, allowPlaintextOnLoopback, login, oauthScope: scope } = config.listen
     const onFailed = (error: unknown): void => {
       log.error({ err: error }, 'the changed certificate cannot be used; the one before it stays in force')
     }
@@ -55,6 +55,8 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         port,
         secureContext: () => certificate?.() ?? null,
         allowPlaintextOnLoopback,
+        login,
+        discovery: { issuer: config.issuers[0]?.url ?? '', scope },
         databases,
         expiryGraceMs: config.session.expiryGraceS * 1_000,
       },

@@ -16,6 +16,10 @@ export interface ListenConfig {
     readonly keyFile: string
   } | null
   readonly allowPlaintextOnLoopback: boolean
+  /** How clients are asked for their token where they do not say. */
+  readonly login: 'password' | 'oauth'
+  /** Scopes that clients of OAUTHBEARER ask for. */
+  readonly oauthScope: string
 }
 
 /** One identity provider; fits `IssuerConfig` of identity. */
@@ -133,12 +137,13 @@ interface Place {
 }
 
 function buildListen(listen: ConfigFile['listen'], { at, reader }: Place): ListenConfig {
-  const { address, port, tls, allow_plaintext_on_loopback: allowPlaintextOnLoopback } = listen
-  if (tls === undefined) return { address, port, tls: null, allowPlaintextOnLoopback }
+  const { address, port, tls, login, oauth_scope: oauthScope } = listen
+  const shared = { address, port, allowPlaintextOnLoopback: listen.allow_plaintext_on_loopback, login, oauthScope }
+  if (tls === undefined) return { ...shared, tls: null }
   const [certificateFile, keyFile] = [at(tls.certificate), at(tls.key)]
   const certificate = reader.certificates(certificateFile, ['listen', 'tls', 'certificate'])
   const key = reader.privateKey(keyFile, ['listen', 'tls', 'key'], certificate)
-  return { address, port, tls: { certificate, key, certificateFile, keyFile }, allowPlaintextOnLoopback }
+  return { ...shared, tls: { certificate, key, certificateFile, keyFile } }
 }
 
 function buildDatabase(name: string, database: ConfigFile['databases'][string], { at, reader }: Place): DatabaseConfig {

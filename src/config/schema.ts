@@ -33,6 +33,15 @@ const listen = z.strictObject({
     .describe(
       'Without it clients could only send tokens in the clear, so it may be left out on a loopback address only.',
     ),
+  login: z
+    .enum(['password', 'oauth'])
+    .default('password')
+    .describe(
+      'How clients are asked for their token: as a cleartext password, which every driver can, or by OAUTHBEARER of PostgreSQL 18. A client can ask for the other with `options=-c postern.login=oauth`.',
+    ),
+  oauth_scope: text
+    .default('openid email profile')
+    .describe('Scopes that clients of OAUTHBEARER ask the first issuer for, separated by blanks.'),
   allow_plaintext_on_loopback: z
     .boolean()
     .default(false)

@@ -13,9 +13,11 @@ import {
   encodeReadyForQuery,
   reportOf,
 } from '../wire/backend.ts'
+import type { BearerDiscovery } from '../wire/oauth-bearer.ts'
 import type { CancelRequest } from '../wire/startup.ts'
 import { CancelKeys } from './cancel-keys.ts'
-import { ClientGone, isRelayed, logIn, type LoggedIn } from './log-in.ts'
+import { ClientGone, DiscoveryAnswered, type LoginMethod } from './ask-token.ts'
+import { isRelayed, logIn, type LoggedIn } from './log-in.ts'
 import { type ClientFacts, membersOf } from './record.ts'
 import type { GatewayDatabase, Services } from './services.ts'
 import { Session } from './session.ts'
@@ -29,6 +31,9 @@ export interface GatewayOptions {
   /** Makes a connection's TLS context, read at each connection so that a renewed certificate is taken up; null for none. */
   readonly secureContext: () => SecureContext | null
   readonly allowPlaintextOnLoopback: boolean
+  /** How tokens are asked for where a client does not say, and where those of OAUTHBEARER get one. */
+  readonly login: LoginMethod
+  readonly discovery: BearerDiscovery
   readonly databases: ReadonlyMap<string, GatewayDatabase>
   readonly expiryGraceMs: number
 }
@@ -137,8 +142,9 @@ class Door implements Gateway {
       if (start.negotiation !== null) socket.write(start.negotiation)
       if (this.#sessions.size >= limits.sessionsMax) throw tooManySessions()
       const services = this.#services
-      const { databases, allowPlaintextOnLoopback } = this.#options
-      const loggedIn = await logIn(start, { services, databases, client, allowPlaintextOnLoopback, signal })
+      const { databases, allowPlaintextOnLoopback, login, discovery } = this.#options
+      const who = { databases, allowPlaintextOnLoopback, login, discovery }
+      const loggedIn = await logIn(start, { ...who, services, client, signal })
       await this.#openSession(start, loggedIn, client)
     } catch (error) {
       this.#refuseLogIn(start, client, error)
@@ -208,6 +214,10 @@ class Door implements Gateway {
     const { socket } = start
     if (thrown instanceof ClientGone) {
       socket.destroy()
+      return
+    }
+    if (thrown instanceof DiscoveryAnswered) {
+      endWith(socket, thrown.told)
       return
     }
     if (isRelayed(thrown)) {

@@ -2,13 +2,13 @@ import { BackendRefusal } from '../backend/backend.ts'
 import type { SessionFacts } from '../core/decision.ts'
 import { PosternError } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
-import { authenticationCleartextPassword } from '../wire/backend.ts'
-import { decodePasswordMessage, frontend } from '../wire/frontend.ts'
+import type { BearerDiscovery } from '../wire/oauth-bearer.ts'
+import { askToken, type LoginMethod } from './ask-token.ts'
 import type { ClientFacts } from './record.ts'
 import { refusalOfDecision } from './refusal.ts'
 import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
 import type { StartUp } from './start-up.ts'
-import { roleCommands } from './start-up-parameters.ts'
+import { loginMethod, roleCommands } from './start-up-parameters.ts'
 
 /** A client that is who it says and may connect, with a connection to PostgreSQL that is its own. */
 export interface LoggedIn {
@@ -24,6 +24,9 @@ export interface LogInOptions {
   readonly client: ClientFacts
   /** Tokens may come without TLS from this machine itself. */
   readonly allowPlaintextOnLoopback: boolean
+  /** How tokens are asked for where the client does not say. */
+  readonly login: LoginMethod
+  readonly discovery: BearerDiscovery
   readonly signal: AbortSignal
 }
 
@@ -38,8 +41,8 @@ export async function logIn(start: SessionStartUp, options: LogInOptions): Promi
   const { services, client, signal } = options
   refuseReplication(start.parameters)
   if (!start.isTls && !(options.allowPlaintextOnLoopback && isLoopback(client.address))) throw tlsRequired()
-  const token = await askPassword(start)
-  const principal = await services.identity.identify(token, Date.now())
+  const how = { method: loginMethod(start.parameters, options.login), discovery: options.discovery }
+  const principal = await askToken(start, how, (token) => services.identity.identify(token, Date.now()))
   const claimed = start.parameters.get('user') ?? ''
   if (claimed !== principal.name) throw mismatch()
   const database = options.databases.get(start.parameters.get('database') ?? claimed)
@@ -54,19 +57,6 @@ export async function logIn(start: SessionStartUp, options: LogInOptions): Promi
 export function isRelayed(error: unknown): error is BackendRefusal {
   return error instanceof BackendRefusal
 }
-
-async function askPassword(start: SessionStartUp): Promise<string> {
-  start.socket.write(authenticationCleartextPassword)
-  const message = await start.handshake.nextMessage()
-  if (message === null) throw new ClientGone()
-  if (message.type !== frontend.PasswordMessage) {
-    throw new PosternError('protocol_violation', 'expected a password response')
-  }
-  return decodePasswordMessage(message.body).password
-}
-
-/** The client closed without answering: psql does so when it has to ask its user for the password first. */
-export class ClientGone extends Error {}
 
 function decideConnect(
   asked: {

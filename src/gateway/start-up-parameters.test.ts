@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { forwardedParameters, roleCommands } from './start-up-parameters.ts'
+import { forwardedParameters, loginMethod, roleCommands } from './start-up-parameters.ts'
 
 const commandsOf = (parameters: Record<string, string>): readonly string[] =>
   roleCommands(new Map(Object.entries(parameters)))?.commands.map((command) => command.name) ?? []
@@ -37,4 +37,14 @@ test('a role switched in the start-up packet is a command like any other, howeve
 
 test('other settings need no decision', () => {
   assert.deepEqual(commandsOf({ application_name: 'role=x', options: '-c search_path=role' }), [])
+})
+
+test('how to ask for the token is read from the options, the last word counting', () => {
+  const methodOf = (options: string): string => loginMethod(new Map([['options', options]]), 'password')
+  assert.equal(methodOf(''), 'password')
+  assert.equal(methodOf('-c geqo=off'), 'password')
+  assert.equal(methodOf('-c postern.login=oauth'), 'oauth')
+  assert.equal(methodOf('--postern.login=oauth -c postern.login=password'), 'password')
+  assert.equal(loginMethod(new Map([['options', '-c postern.login=password']]), 'oauth'), 'password')
+  assert.throws(() => methodOf('-c postern.login=none'), /neither/)
 })

@@ -90,6 +90,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         port: 0,
         tls: { certificate, key, certificateFile: '', keyFile: '' },
         allowPlaintextOnLoopback: options.allowPlaintextOnLoopback ?? false,
+        login: 'password',
+        oauthScope: 'openid',
       },
       issuers: [
         {
