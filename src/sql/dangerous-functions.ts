@@ -3,8 +3,8 @@
  * ones, and those stable ones that read tables by name. The rest computes from its arguments, reports about the own
  * session or reads catalogs and counters that views show as well.
  *
- * Left out on purpose, though volatile: nextval, currval, lastval, setval (sequences, which applications call all the
- * time); advisory locks and pg_sleep (they hurt no more than an open transaction); pg_export_snapshot (pg_dump needs
+ * Left out on purpose, though volatile: nextval, currval, lastval (sequences, which applications call all the time;
+ * setval is an UPDATE, see `functions.ts`); advisory locks and pg_sleep (they hurt no more than an open transaction); pg_export_snapshot (pg_dump needs
  * it; it lends a view of the data that only the same session's role can read); txid and xact status, WAL positions,
  * sizes, statistics and control data (they read); random, uuid, clock and setseed (they compute).
  */

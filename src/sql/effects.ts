@@ -16,6 +16,9 @@ export class Effects {
   readonly #commands = new Map<string, Command>()
   readonly #reads = new Map<string, RelationName>()
   readonly #functions = new Set<string>()
+  readonly #fields = new Map<string, Field>()
+  /** What functions in FROM are called, with the columns they certainly have; null is a name nobody can tell. */
+  readonly #functionAliases = new Map<string | null, Set<string>>()
   #opaque: string | null = null
 
   /** Notes a command; the first one noted is the top-level one, unless that is a SELECT. */
@@ -39,6 +42,33 @@ export class Effects {
   /** Notes a function by the name it is called by. */
   call(name: string): void {
     if (!this.#isFull(this.#functions)) this.#functions.add(name)
+  }
+
+  /** Notes `qualifier.name`. */
+  selectField(qualifier: string, name: string): void {
+    if (!this.#isFull(this.#fields)) this.#fields.set(`${qualifier}\0${name}`, { qualifier, name })
+  }
+
+  /** Notes what a function in FROM is called there, and the columns it has under that name. */
+  nameFunction(alias: string | null, columns: ReadonlySet<string>): void {
+    if (this.#isFull(this.#functionAliases)) return
+    // Where one name stands for two functions in different places, only what both have is certain.
+    const others = this.#functionAliases.get(alias)
+    const certain = others === undefined ? columns : [...columns].filter((column) => others.has(column))
+    this.#functionAliases.set(alias, new Set(certain))
+  }
+
+  /**
+   * The fields that are not certainly columns: those of a name under which a function stands in FROM, anywhere in the
+   * statement. Where such a function returns a single value, `name.field` is the call field(value).
+   */
+  get fieldsOfFunctions(): string[] {
+    if (this.#functionAliases.size === 0) return []
+    const isUncertain = ({ qualifier, name }: Field): boolean => {
+      const columns = this.#functionAliases.get(qualifier) ?? this.#functionAliases.get(null)
+      return columns !== undefined && !columns.has(name)
+    }
+    return [...this.#fields.values()].filter(isUncertain).map(({ name }) => name)
   }
 
   /** Notes that some of it cannot be analysed, and why. The first reason is kept. */
@@ -65,6 +95,8 @@ export class Effects {
   includeReads(inner: Effects): void {
     for (const relation of inner.reads) this.read(relation)
     for (const name of inner.#functions) this.call(name)
+    for (const { qualifier, name } of inner.#fields.values()) this.selectField(qualifier, name)
+    for (const [alias, columns] of inner.#functionAliases) this.nameFunction(alias, columns)
     if (inner.#opaque !== null) this.hide(inner.#opaque)
     this.executes ??= inner.executes
     this.hasQuery ||= inner.hasQuery
@@ -110,6 +142,11 @@ export class Effects {
     if (prepares === null && executes === null && declares === null && fetches === null) return noNames
     return { prepares, executes, declares, fetches }
   }
+}
+
+interface Field {
+  readonly qualifier: string
+  readonly name: string
 }
 
 /** The analysis of a text that is not understood at all: anything may happen. */

@@ -205,3 +205,50 @@ void test('functions that stand for a command are that command', () => {
   ])
   assert.equal(describeCommands(analyzeOne('SELECT lo_close(1), lo_tell(1)').commands), 'SELECT')
 })
+
+void test('setval changes a sequence, which is an UPDATE', () => {
+  assertGolden([["SELECT setval('s', 1)", 'SELECT; UPDATE']])
+})
+
+void test('a function called like a column of its argument is a call, wherever that is not certainly a row', () => {
+  for (const sql of [
+    "SELECT ('/etc/hostname'::text).pg_read_file",
+    "SELECT x.pg_read_file FROM unnest(ARRAY['/etc/hostname']) x",
+    "SELECT ('x'::text).purge",
+    "SELECT (ARRAY['x'])[1].purge",
+    'SELECT (i).purge FROM a',
+    'SELECT 1 FROM a ORDER BY (i).purge',
+    "SELECT x.purge FROM CAST('x' AS text) x",
+    "SELECT text.purge FROM CAST('x' AS text)",
+    "SELECT unnest.purge FROM unnest(ARRAY['x'])",
+    "SELECT purge.purge FROM unnest(ARRAY['x']) purge(y)",
+    "SELECT x.purge FROM a, ROWS FROM (unnest(ARRAY['x'])) x",
+    "SELECT x.purge FROM unnest(ARRAY['x']) x, LATERAL (SELECT 1 FROM unnest(ARRAY['x']) x(purge)) z",
+    "WITH w AS (SELECT x.purge FROM unnest(ARRAY['x']) x) SELECT 1",
+    "EXPLAIN ANALYZE SELECT ('x'::text).purge",
+    "COPY (SELECT ('x'::text).purge) TO STDOUT",
+    "SELECT ('role').set_config",
+  ]) {
+    assert.notEqual(analyzeOne(sql).opaque, null, sql)
+  }
+  assertGolden([['SELECT (16400).lo_unlink', 'SELECT; DELETE pg_catalog.pg_largeobject']])
+})
+
+void test('columns of functions and rows are columns where that is certain', () => {
+  for (const sql of [
+    'SELECT g.i FROM generate_series(1, 2) g(i)',
+    'SELECT g.g FROM generate_series(1, 2) g',
+    'SELECT unnest.unnest FROM unnest($1::int[])',
+    'SELECT u.v, u.o FROM unnest($1::text[]) WITH ORDINALITY u(v, o)',
+    'SELECT u.ordinality FROM unnest($1::text[]) WITH ORDINALITY u',
+    "SELECT j.key, j.value FROM jsonb_each('{}') j",
+    "SELECT (jsonb_each('{}')).key",
+    "SELECT r.x FROM json_to_record('{}') r(x int)",
+    "SELECT r.x FROM ROWS FROM (json_to_record('{}') AS (x int)) r",
+    'SELECT (i.keys).n FROM (SELECT information_schema._pg_expandarray(indkey) AS keys FROM pg_index) i',
+    'SELECT (ROW(1, 2)).f1, (a.i).*, (a.i)[1], a.purge FROM a',
+  ]) {
+    assert.equal(analyzeOne(sql).opaque, null, sql)
+  }
+  assert.equal(analyzeOne('SELECT (address).city FROM a', ['city']).opaque, null)
+})

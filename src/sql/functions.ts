@@ -1,4 +1,5 @@
 import { builtinFunctions, builtinOperators } from './builtin-functions.ts'
+import { builtinOutputColumns } from './builtin-output-columns.ts'
 import { dangerousFunctions, largeObjectFunctions } from './dangerous-functions.ts'
 import type { Effects } from './effects.ts'
 import { isFields, tagged, textsOf } from './parse-tree.ts'
@@ -8,8 +9,8 @@ import { isFields, tagged, textsOf } from './parse-tree.ts'
  * gateway has classified it safe; any other may do anything.
  *
  * Known gaps, since no catalog is at hand here: a bare name of a builtin function or operator may resolve to one of
- * the same name in another schema whose argument types fit better; `row.name` and `name(row)` are the same to
- * PostgreSQL, so a column reference may be a call; casts to user-defined types, domains and collations run their
+ * the same name in another schema whose argument types fit better; of a table's row, `row.name` and `name(row)` are
+ * the same to PostgreSQL, so a column reference may be a call of a function that takes such rows; casts to user-defined types, domains and collations run their
  * functions; and views, triggers, rules, row policies, defaults and generated columns that exist already run theirs.
  * All of them need someone to have defined such an object first, which is a `ddl` command. Servers before 18 read some
  * names, such as JSON_TABLE or JSON_SCALAR, as ordinary functions.
@@ -36,6 +37,8 @@ export function noteCall(effects: Effects, rules: FunctionRules, call: { name: u
     const does = dangerOf(name, call.args)
     if (does !== undefined) return effects.hide(`calls ${shown}(), which ${does}`)
     if (name === 'pg_notify') return effects.add('NOTIFY')
+    // PostgreSQL asks for the UPDATE privilege. Which sequence is an argument, and may only be known when it runs.
+    if (name === 'setval') return effects.add('UPDATE')
     const largeObject = largeObjectFunctions.get(name)
     if (largeObject !== undefined) return noteLargeObject(effects, largeObject)
     if (builtinFunctions.has(name)) return
@@ -43,6 +46,19 @@ export function noteCall(effects: Effects, rules: FunctionRules, call: { name: u
   // These come with PostgreSQL and only compute.
   if (schema === 'information_schema' || rules.safeFunctions.has(shown)) return
   effects.hide(`calls ${shown}(), which Postern does not know`)
+}
+
+/**
+ * Notes that `name` is selected of a value that need not be a row: unless it has a column of that name, this calls the
+ * function of that name (ParseFuncOrColumn in PostgreSQL's source). So a column of a composite type has to be classified
+ * safe like a function, but for those of PostgreSQL's own functions.
+ */
+export function noteField(effects: Effects, rules: FunctionRules, name: string): void {
+  if (rules.safeFunctions.has(quote(name))) return
+  const isDangerous = dangerousFunctions.has(name) || largeObjectFunctions.has(name) || name === 'set_config'
+  if (isDangerous) return noteCall(effects, rules, { name: [{ String: { sval: name } }], args: [] })
+  if (builtinFunctions.has(name) || builtinOutputColumns.has(name)) return
+  effects.hide(`selects ${quote(name)} like a column, which may call a function that Postern does not know`)
 }
 
 /** Notes the use of an operator by its name's parts. */

@@ -72,8 +72,11 @@ void test('other settings and session commands have their PostgreSQL names', () 
     ['LISTEN ch', 'LISTEN'],
     ['UNLISTEN *', 'UNLISTEN'],
     ["NOTIFY ch, 'x'", 'NOTIFY'],
-    ['LOCK t', 'LOCK TABLE t'],
-    ['LOCK TABLE ONLY s.a, b IN SHARE MODE NOWAIT', 'LOCK TABLE s.a b'],
+    ['LOCK TABLE t IN ACCESS SHARE MODE', 'LOCK TABLE t'],
+    // What keeps others from their work asks for more than reading does.
+    ['LOCK t', 'LOCK TABLE t; UPDATE t'],
+    ['LOCK TABLE t IN ROW SHARE MODE', 'LOCK TABLE t; UPDATE t'],
+    ['LOCK TABLE ONLY s.a, b IN SHARE MODE NOWAIT', 'LOCK TABLE s.a b; UPDATE s.a b'],
   ])
 })
 

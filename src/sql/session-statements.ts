@@ -1,5 +1,7 @@
 import type { CommandName } from '../core/statement.ts'
 import { settingCommand } from './functions.ts'
+import { relationOf } from './walk.ts'
+import { tagged } from './parse-tree.ts'
 import type { NodeOf } from './parse-tree.ts'
 import type { Walk } from './walk.ts'
 
@@ -49,4 +51,18 @@ export function fetch(statement: NodeOf<'FetchStmt'>, walk: Walk): CommandName {
   walk.effects.add(command)
   walk.effects.fetches = statement.portalname ?? null
   return command
+}
+
+/** ACCESS SHARE, the lock that reading takes and that hinders nobody but DROP and its like. */
+const accessShareLock = 1
+
+/**
+ * LOCK TABLE. A lock that keeps others from writing or even from reading asks for what PostgreSQL asks for: the right to
+ * change the table.
+ */
+export function lockTable(statement: NodeOf<'LockStmt'>, walk: Walk): CommandName {
+  const relations = (statement.relations ?? []).map((relation) => relationOf(tagged(relation)?.fields))
+  walk.effects.add('LOCK TABLE', relations)
+  if (statement.mode !== accessShareLock) walk.effects.add('UPDATE', relations)
+  return 'LOCK TABLE'
 }

@@ -17,6 +17,7 @@ import {
 } from './definitions.ts'
 import type { Handler } from './definitions.ts'
 import { Effects } from './effects.ts'
+import { noteField } from './functions.ts'
 import { tagged } from './parse-tree.ts'
 import type { StatementTag } from './parse-tree.ts'
 import {
@@ -31,13 +32,14 @@ import {
   select,
   write,
 } from './running-statements.ts'
-import { fetch, transaction, variableSet } from './session-statements.ts'
+import { fetch, lockTable, transaction, variableSet } from './session-statements.ts'
 import type { Walk } from './walk.ts'
 
 /** Analyses one statement of the parse tree; `sql` is its text. */
 export function analyzeStatement(node: unknown, sql: string, rules: Walk['rules']): StatementAnalysis {
   const effects = new Effects()
   const kind = dispatch(node, { effects, rules }, sql)
+  for (const name of effects.fieldsOfFunctions) noteField(effects, rules, name)
   return effects.toAnalysis(kind, sql)
 }
 
@@ -90,7 +92,7 @@ const handlers: Handlers = {
   ListenStmt: plain('LISTEN'),
   UnlistenStmt: plain('UNLISTEN'),
   NotifyStmt: plain('NOTIFY'),
-  LockStmt: define('LOCK TABLE'),
+  LockStmt: lockTable,
 
   // Tables and what belongs to them.
   CreateStmt: define('CREATE TABLE'),

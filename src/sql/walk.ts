@@ -1,8 +1,8 @@
 import type { RelationName } from '../core/statement.ts'
 import type { Effects } from './effects.ts'
-import { noteCall, noteOperator } from './functions.ts'
+import { noteCall, noteField, noteOperator } from './functions.ts'
 import type { FunctionRules } from './functions.ts'
-import { isFields, isTag, textsOf } from './parse-tree.ts'
+import { isFields, isTag, tagged, textsOf } from './parse-tree.ts'
 import type { Fields } from './parse-tree.ts'
 import { queryTags, walkQuery } from './queries.ts'
 
@@ -78,6 +78,15 @@ function noteMeaning(tag: string, node: Fields, walk: Walk): void {
     case 'FuncCall':
       noteCall(walk.effects, walk.rules, { name: node['funcname'], args: node['args'] })
       break
+    case 'A_Indirection':
+      noteFields(node, walk)
+      break
+    case 'ColumnRef':
+      noteColumn(node, walk)
+      break
+    case 'RangeFunction':
+      noteFunctionAlias(node, walk)
+      break
     case 'RangeTableSample':
       // TABLESAMPLE name(...) calls the function of that name.
       noteCall(walk.effects, walk.rules, { name: node['method'], args: node['args'] })
@@ -96,4 +105,55 @@ function noteMeaning(tag: string, node: Fields, walk: Walk): void {
       break
     default:
   }
+}
+
+/**
+ * `(x).name` is a column where x has one of that name, and otherwise the call name(x). Only of ROW(...) is it known that
+ * there is nothing to call.
+ */
+function noteFields(node: Fields, walk: Walk): void {
+  if (tagged(node['arg'])?.tag === 'RowExpr') return
+  for (const name of textsOf(node['indirection'])) noteField(walk.effects, walk.rules, name)
+}
+
+/** `x.name`, which may be a call as well if x stands for what a function in FROM returns. */
+function noteColumn(node: Fields, walk: Walk): void {
+  const fields: unknown = node['fields']
+  if (!Array.isArray(fields) || fields.length !== 2) return
+  const [qualifier, name] = textsOf(fields)
+  if (qualifier === undefined || name === undefined) return
+  walk.effects.selectField(qualifier, name)
+}
+
+/** Notes the name under which a function in FROM is known, and the columns it certainly has. */
+function noteFunctionAlias(node: Fields, walk: Walk): void {
+  const columns = new Set<string>()
+  collectNames([node['coldeflist'], node['functions']], 'ColumnDef', columns)
+  if (node['ordinality'] === true) columns.add('ordinality')
+  const alias = node['alias']
+  if (isFields(alias) && typeof alias['aliasname'] === 'string') {
+    const named = textsOf(alias['colnames'])
+    // Of a function that returns a single value, the alias names the column too, unless that has a name of its own.
+    for (const name of named.length === 0 ? [alias['aliasname']] : named) columns.add(name)
+    return walk.effects.nameFunction(alias['aliasname'], columns)
+  }
+  const functions = new Set<string>()
+  collectNames(node['functions'], 'FuncCall', functions)
+  for (const name of functions) walk.effects.nameFunction(name, new Set([...columns, ...functions]))
+  // Of what is written in other ways (CAST, COALESCE) PostgreSQL makes up the name.
+  if (functions.size === 0) walk.effects.nameFunction(null, columns)
+}
+
+/** The names of all nodes of this tag below `node`. */
+function collectNames(node: unknown, tag: 'ColumnDef' | 'FuncCall', into: Set<string>): void {
+  if (Array.isArray(node)) {
+    for (const item of node) collectNames(item, tag, into)
+    return
+  }
+  const found = tagged(node)
+  if (found === null || !isFields(found.fields)) return
+  if (found.tag === 'List') return collectNames(found.fields['items'], tag, into)
+  if (found.tag !== tag) return
+  const name = tag === 'ColumnDef' ? found.fields['colname'] : textsOf(found.fields['funcname']).at(-1)
+  if (typeof name === 'string') into.add(name)
 }
