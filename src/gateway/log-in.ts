@@ -8,7 +8,7 @@ import type { ClientFacts } from './record.ts'
 import { refusalOfDecision } from './refusal.ts'
 import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
 import type { StartUp } from './start-up.ts'
-import { loginMethod, roleCommands } from './start-up-parameters.ts'
+import { loginMethod, settingsStatement } from './start-up-parameters.ts'
 
 /** A client that is who it says and may connect, with a connection to PostgreSQL that is its own. */
 export interface LoggedIn {
@@ -75,12 +75,12 @@ function decideConnect(
     const { error } = refusalOfDecision(connect)
     throw new PosternError('connect_refused', error.message, { detail: error.detail, hint: error.hint })
   }
-  const statement = roleCommands(parameters)
+  const statement = settingsStatement(parameters)
   if (statement === null) return
   const request = { principal, database, session, statement, statementCount: 1, searchPath: null, nowMs }
-  const roles = services.policy.decideStatement(request)
-  if (roles.effect === 'deny') {
-    const { error } = refusalOfDecision(roles)
+  const settings = services.policy.decideStatement(request)
+  if (settings.effect === 'deny') {
+    const { error } = refusalOfDecision(settings)
     throw new PosternError('statement_refused', error.message, { detail: error.detail, hint: error.hint })
   }
 }

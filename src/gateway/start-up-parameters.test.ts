@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { forwardedParameters, loginMethod, roleCommands } from './start-up-parameters.ts'
+import { forwardedParameters, loginMethod, settingsStatement } from './start-up-parameters.ts'
 
 const commandsOf = (parameters: Record<string, string>): readonly string[] =>
-  roleCommands(new Map(Object.entries(parameters)))?.commands.map((command) => command.name) ?? []
+  settingsStatement(new Map(Object.entries(parameters)))?.commands.map((command) => command.name) ?? []
 
 test("a client's settings go on to PostgreSQL; who and where do not", () => {
   const forwarded = forwardedParameters(
@@ -30,13 +30,30 @@ test('a role switched in the start-up packet is a command like any other, howeve
     String.raw`-c\ role=postgres`,
     '\t--role=postgres',
   ]) {
-    assert.deepEqual(commandsOf({ options }), ['SET ROLE'], options)
+    assert.ok(commandsOf({ options }).includes('SET ROLE'), options)
   }
   assert.deepEqual(commandsOf({ options: '--session-authorization=postgres' }), ['SET SESSION AUTHORIZATION'])
 })
 
-test('other settings need no decision', () => {
-  assert.deepEqual(commandsOf({ application_name: 'role=x', options: '-c search_path=role' }), [])
+test('a role behind switches in the same word is found', () => {
+  for (const options of ['-ncrole=x', '-n-role=x', '-e -Ecrole=x', '-ecRole=x', '-f s -nnncrole=x', '-nc role=x']) {
+    assert.ok(commandsOf({ options }).includes('SET ROLE'), options)
+  }
+})
+
+test('a library loaded at the start is a LOAD, and any other setting a SET', () => {
+  assert.deepEqual(commandsOf({ session_preload_libraries: 'x' }), ['LOAD'])
+  assert.deepEqual(commandsOf({ options: '-c local-preload-libraries=x' }), ['LOAD'])
+  assert.deepEqual(commandsOf({ options: '-c search_path=role' }), ['SET'])
+  assert.deepEqual(commandsOf({ statement_timeout: '0' }), ['SET'])
+  for (const options of ['-O', '-fs', '-S 64', '-d5']) assert.deepEqual(commandsOf({ options }), ['SET'], options)
+})
+
+test('what drivers always say about themselves needs no decision', () => {
+  assert.deepEqual(
+    commandsOf({ application_name: 'role=x', DateStyle: 'ISO', TimeZone: 'UTC', options: '-c postern.login=password' }),
+    [],
+  )
 })
 
 test('how to ask for the token is read from the options, the last word counting', () => {

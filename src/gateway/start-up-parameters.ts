@@ -15,17 +15,35 @@ export function forwardedParameters(parameters: ReadonlyMap<string, string>): Re
 }
 
 /**
- * A start-up packet can switch the role before the first statement, by name or in `options`. Returns the statement it
- * amounts to, to be decided like one, or null.
+ * A start-up packet can set what SET could, by name or in `options`, and load libraries besides. Returns the statement it
+ * amounts to, to be decided like one, or null where it sets nothing but what drivers always do.
  */
-export function roleCommands(parameters: ReadonlyMap<string, string>): StatementAnalysis | null {
-  const commands: Command[] = []
-  for (const { name } of settingsOf(parameters)) {
-    if (name === 'role') commands.push(command('SET ROLE'))
-    if (name === 'session_authorization') commands.push(command('SET SESSION AUTHORIZATION'))
-  }
+export function settingsStatement(parameters: ReadonlyMap<string, string>): StatementAnalysis | null {
+  const names = settingsOf(forwardedParameters(parameters))
+    .map(({ name }) => name)
+    .filter((name) => !usualSettings.has(name))
+  const commands = [...new Set(names.map(commandOfSetting))].map(command)
   const [first] = commands
   return first === undefined ? null : { ...emptyStatement, sql: '(start-up parameters)', kind: first.name, commands }
+}
+
+/** How a client wants texts and values written, and its token asked for. Whoever may connect may say so. */
+const usualSettings: ReadonlySet<string> = new Set([
+  'application_name',
+  'client_encoding',
+  'datestyle',
+  'extra_float_digits',
+  'intervalstyle',
+  'options',
+  'postern.login',
+  'timezone',
+])
+
+function commandOfSetting(name: string): string {
+  if (name === 'role') return 'SET ROLE'
+  if (name === 'session_authorization') return 'SET SESSION AUTHORIZATION'
+  if (name === 'session_preload_libraries' || name === 'local_preload_libraries') return 'LOAD'
+  return 'SET'
 }
 
 function command(name: string): Command {
@@ -57,11 +75,8 @@ function settingsOf(parameters: ReadonlyMap<string, string>): readonly Setting[]
   return [...direct, ...settingsInOptions(parameters.get('options') ?? '')]
 }
 
-/**
- * The settings that `options` names: `-c name=value`, `-cname=value` and `--name=value`, with blanks escaped by a
- * backslash and dashes standing for underscores (pg_split_opts and process_postgres_switches in PostgreSQL's source).
- */
-function settingsInOptions(options: string): readonly Setting[] {
+/** Splits `options` into words at white space that no backslash escapes (pg_split_opts in PostgreSQL's source). */
+function wordsOf(options: string): readonly string[] {
   const words: string[] = []
   let word: string | null = null
   for (let index = 0; index < options.length; index += 1) {
@@ -76,9 +91,23 @@ function settingsInOptions(options: string): readonly Setting[] {
       word = (word ?? '') + char
     }
   }
-  if (word !== null) words.push(word)
-  return words.flatMap((text) => {
-    const found = /^(?:-c|--)?\s*([^=]*)=(.*)$/s.exec(text)
-    return found === null ? [] : [{ name: (found[1] ?? '').toLowerCase().replaceAll('-', '_'), value: found[2] ?? '' }]
+  return word === null ? words : [...words, word]
+}
+
+/** A word's switches that take no value, and then one that may; others may precede `c` and `-`, as in `-ncrole=x`. */
+const switches = /^-([bEeFijlnOPsT]*)(?:([c-])\s*|([^c-]).*|)/s
+
+/**
+ * The settings that `options` names: `-c name=value` and `--name=value`, in one word or two, with dashes standing for
+ * underscores, and the switches that are short for a setting, here by their own letter (process_postgres_switches in
+ * PostgreSQL's source). A word is read both as a switch and as the value of one: rather a setting too many than one too few.
+ */
+function settingsInOptions(options: string): readonly Setting[] {
+  return wordsOf(options).flatMap((word) => {
+    const [whole = '', plain = '', , valued = ''] = switches.exec(word) ?? []
+    const short = Array.from(plain + valued, (letter) => ({ name: `-${letter}`, value: '' }))
+    const found = /^([^=]*)=(.*)$/s.exec(word.slice(whole.length))
+    if (found === null) return short
+    return [...short, { name: (found[1] ?? '').toLowerCase().replaceAll('-', '_'), value: found[2] ?? '' }]
   })
 }
