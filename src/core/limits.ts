@@ -43,6 +43,12 @@ export const limits = {
   inFlightMessagesMax: 20_000,
   /** Prepared statements that one session may hold. */
   preparedStatementsMax: 20_000,
+  /** Texts and parameters that one session's prepared statements may keep in memory, and as much again for its portals. */
+  sessionNamesBytesMax: 16 * 1024 * 1024,
+  /** A search_path as reported by PostgreSQL; a longer one counts as not known. */
+  searchPathCharsMax: 4_096,
+  /** What a refused log-in claims to be, as recorded. */
+  recordedClaimCharsMax: 255,
   /** Portals and cursors that one session may hold. */
   portalsMax: 20_000,
   /** Statements in one Query. */

@@ -251,6 +251,7 @@ export class BackendMessages {
     }
     exchange.transactionStatus = status
     exchange.settings.settle(this.#unsettling)
+    exchange.settings.ready({ isInTransaction: status !== 'I' })
     this.#unsettling = 0
     this.#lastExecution = null
     if (status === 'I') exchange.names.endTransaction()

@@ -152,7 +152,7 @@ export class ClientStream {
 
   #passCopyDataRest(batch: OutgoingBatch): number {
     const bytes = Math.min(this.#copyDataLeft, this.#input.length)
-    if (bytes > 0 && this.#copyDataPasses) batch.keep(0, bytes)
+    if (bytes > 0 && this.#copyDataPasses) batch.keepData(bytes)
     this.#copyDataLeft -= bytes
     return bytes
   }

@@ -20,14 +20,17 @@ export class Exchange {
   /** As ReadyForQuery last told; `null` while PostgreSQL is at work on a Query or a segment. */
   transactionStatus: 'I' | 'T' | 'E' = 'I'
 
+  /** How many Queries and Syncs are pending: what is sent behind one of them runs even if what is before it fails. */
+  #boundaries = 0
+
   constructor(role: string) {
-    this.settings = new SessionSettings(role)
+    this.settings = new SessionSettings(role, () => this.#boundaries > 0)
   }
 
   /** Whether PostgreSQL will answer all that is pending without being sent anything more. */
   get willBeAnswered(): boolean {
     const { newest } = this.pending
-    return newest !== undefined && (newest.kind === 'sync' || newest.kind === 'query')
+    return newest !== undefined && isBoundary(newest)
   }
 
   /** Whether nothing is under way: the moment at which a session can end without cutting anything off. */
@@ -38,13 +41,20 @@ export class Exchange {
   /** Notes an operation that goes to PostgreSQL. */
   send(operation: Operation): void {
     this.pending.push(operation)
+    if (isBoundary(operation)) this.#boundaries += 1
     this.names.sent(operation)
   }
 
   /** Takes the oldest operation: PostgreSQL has answered or skipped it. */
   answer(): Operation | undefined {
     const operation = this.pending.shift()
-    if (operation !== undefined) this.names.settled(operation)
+    if (operation === undefined) return undefined
+    this.names.settled(operation)
+    if (isBoundary(operation)) this.#boundaries -= 1
     return operation
   }
+}
+
+function isBoundary({ kind }: Operation): boolean {
+  return kind === 'sync' || kind === 'query'
 }

@@ -102,13 +102,22 @@ class Door implements Gateway {
   #accept(socket: Socket): void {
     // Stays for good: an error of a connection is never an error of the process.
     socket.on('error', () => socket.destroy())
-    if (this.#halfOpen.size >= limits.halfOpenConnectionsMax || this.#isStopping) {
+    if (this.#isStopping) {
       socket.destroy()
       return
     }
+    if (this.#halfOpen.size >= limits.halfOpenConnectionsMax) this.#dropOldestHalfOpen()
     this.#halfOpen.add(socket)
     socket.on('close', () => this.#halfOpen.delete(socket))
     void this.#admit(socket)
+  }
+
+  /** Whoever holds all places without logging in loses them one by one to those who come: they are done in no time. */
+  #dropOldestHalfOpen(): void {
+    const [oldest] = this.#halfOpen
+    if (oldest === undefined) return
+    this.#halfOpen.delete(oldest)
+    oldest.destroy()
   }
 
   /** One client from its first byte to its session. Whatever goes wrong ends here and concerns nobody else. */
@@ -125,7 +134,7 @@ class Door implements Gateway {
       const start = await startUp(socket, { secureContext, signal: deadline.signal })
       if (start.kind === 'session') await this.#beginSession(start, deadline.signal)
       if (start.kind === 'cancel') this.#cancel(start.request, socket)
-      if (start.kind !== 'session') socket.end()
+      if (start.kind !== 'session') endInTime(start.kind === 'cancel' ? start.socket : socket)
     } catch (error) {
       this.#refuseStart(socket, error)
     } finally {
@@ -222,7 +231,8 @@ class Door implements Gateway {
     }
     if (isRelayed(thrown)) {
       this.#recordFailure(start, client, { code: 'backend_refused', sqlstate: thrown.code })
-      socket.end(thrown.raw)
+      socket.write(thrown.raw)
+      endInTime(socket)
       return
     }
     const error = this.#toTold(thrown)
@@ -238,7 +248,11 @@ class Door implements Gateway {
     const claimed = start.parameters.get('user') ?? ''
     const database = start.parameters.get('database') ?? claimed
     const { journal } = this.#services
-    journal.append('login_failed', membersOf({ ...why, claimed, database, client }).toString())
+    // Written by whoever wants to: what is said of it is bounded.
+    const short = (text: string): string => text.slice(0, limits.recordedClaimCharsMax)
+    const from = { ...client, application: short(client.application) }
+    const members = membersOf({ ...why, claimed: short(claimed), database: short(database), client: from })
+    journal.append('login_failed', members.toString())
     journal.commit(() => undefined)
   }
 
@@ -272,7 +286,14 @@ class Door implements Gateway {
 
 function endWith(socket: Socket, error: PosternError): void {
   if (!socket.writable) return
-  socket.end(encodeErrorResponse(reportOf(error, 'FATAL')))
+  socket.write(encodeErrorResponse(reportOf(error, 'FATAL')))
+  endInTime(socket)
+}
+
+/** Closes a connection that is done with. One that is not closed from the other side as well is cut. */
+function endInTime(socket: Socket): void {
+  socket.end()
+  // Its end is only seen if it is read.
   socket.resume()
   setTimeout(() => socket.destroy(), limits.refusalPatienceMs).unref()
 }

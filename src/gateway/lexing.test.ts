@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readStatementText, unsettledReason } from './lexing.ts'
 
-const settled = { clientEncoding: 'UTF8', areStringsStandard: true, isSettled: true }
+const settled = { clientEncoding: 'UTF8', serverEncoding: 'UTF8', areStringsStandard: true, isSettled: true }
 
 test('plain ASCII without a backslash is certain under every setting', () => {
   const text = Buffer.from("SELECT 'it''s' /* fine */")
   for (const clientEncoding of ['UTF8', 'SJIS', 'SQL_ASCII', 'LATIN1']) {
     for (const areStringsStandard of [true, false]) {
       for (const isSettled of [true, false]) {
-        const read = readStatementText(text, { clientEncoding, areStringsStandard, isSettled })
+        const read = readStatementText(text, { ...settled, clientEncoding, areStringsStandard, isSettled })
         assert.deepEqual(read, { sql: text.toString(), uncertain: null })
       }
     }
@@ -39,6 +39,14 @@ test('a character that may swallow a quote makes a text uncertain', () => {
     assert.match(readStatementText(text, { ...settled, clientEncoding }).uncertain ?? '', /client_encoding/)
   }
   assert.equal(readStatementText(text, { ...settled, isSettled: false }).uncertain, unsettledReason)
+})
+
+test('a text that may hold a name beyond ASCII is uncertain where the database is not UTF8', () => {
+  const latin = { ...settled, serverEncoding: 'LATIN1' }
+  for (const sql of ['EXECUTE "é"', "SELECT U&'!00e9' UESCAPE '!'", 'EXECUTE u&"!00e9" UESCAPE \'!\'']) {
+    assert.match(readStatementText(Buffer.from(sql), latin).uncertain ?? '', /LATIN1/, sql)
+  }
+  assert.equal(readStatementText(Buffer.from("SELECT 'plain'"), latin).uncertain, null)
 })
 
 test('bytes that are not UTF-8 are never read as if they were: two texts must not look the same', () => {

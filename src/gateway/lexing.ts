@@ -4,6 +4,8 @@ import { isAscii, isUtf8 } from 'node:buffer'
 export interface LexingSettings {
   /** `client_encoding` as last reported. */
   readonly clientEncoding: string
+  /** `server_encoding`, the database's own, as reported at the start. */
+  readonly serverEncoding: string
   /** `standard_conforming_strings` as last reported. */
   readonly areStringsStandard: boolean
   /** False while something is under way that may have changed either. */
@@ -25,10 +27,15 @@ const backslash = 0x5c
  * the same under every client encoding and string syntax, so nearly all texts pass at once. The rest is certain only
  * while client_encoding is UTF8 and standard_conforming_strings is on: in SJIS or GBK the second byte of a character
  * may be a backslash, and with the old string syntax a backslash hides a quote, so that another statement would run
- * than the one that was analysed.
+ * than the one that was analysed. And only while the database is UTF8 too: in another encoding a name has another length
+ * in bytes, is cut elsewhere, and may be folded to lower case beyond ASCII, so that two names here could be one there.
  */
 export function readStatementText(bytes: Buffer, settings: LexingSettings): StatementText {
   const ascii = isAscii(bytes)
+  if (!isUnicode(settings.serverEncoding) && (!ascii || /u&["']/i.test(bytes.toString('latin1')))) {
+    const sql = isUtf8(bytes) ? bytes.toString('utf8') : bytes.toString('latin1')
+    return { sql, uncertain: `the database's encoding is ${settings.serverEncoding} and the text is not plain ASCII` }
+  }
   if (ascii && (bytes.indexOf(backslash) === -1 || (settings.areStringsStandard && settings.isSettled))) {
     return { sql: bytes.toString('latin1'), uncertain: null }
   }
@@ -49,10 +56,10 @@ export function readStatementText(bytes: Buffer, settings: LexingSettings): Stat
 
 /** Whether PostgreSQL takes bytes outside of ASCII for UTF-8 now, as everything in Postern does. */
 export function isReadAsUtf8(settings: LexingSettings): boolean {
-  return settings.isSettled && isUnicode(settings.clientEncoding)
+  return settings.isSettled && isUnicode(settings.clientEncoding) && isUnicode(settings.serverEncoding)
 }
 
-function isUnicode(clientEncoding: string): boolean {
-  const name = clientEncoding.toUpperCase()
+function isUnicode(encoding: string): boolean {
+  const name = encoding.toUpperCase()
   return name === 'UTF8' || name === 'UTF-8' || name === 'UNICODE'
 }

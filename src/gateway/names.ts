@@ -1,5 +1,6 @@
 import { limits } from '../core/limits.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
+import { Remembered } from './remembered.ts'
 import { opaqueStatement } from './statement.ts'
 import type { Operation, Portal, PreparedStatement } from './operations.ts'
 
@@ -14,8 +15,14 @@ export type Lookup<T> = { readonly found: T } | 'unknown' | 'undecided'
  * refuses the use. Beyond the bound the oldest are forgotten, and a forgotten name is opaque.
  */
 export class SessionNames {
-  readonly #prepared = new Map<string, PreparedStatement>()
-  readonly #portals = new Map<string, Portal>()
+  readonly #prepared = new Remembered<PreparedStatement>(
+    { countMax: limits.preparedStatementsMax, bytesMax: limits.sessionNamesBytesMax },
+    (prepared) => weigh(prepared.statement),
+  )
+  readonly #portals = new Remembered<Portal>(
+    { countMax: limits.portalsMax, bytesMax: limits.sessionNamesBytesMax },
+    (portal) => weigh(portal.prepared.statement) + portal.parameters.length * 2,
+  )
   /** The newest definition of each name that is on its way. */
   readonly #preparedOnTheWay = new Map<string, OnTheWay<PreparedStatement>>()
   readonly #portalsOnTheWay = new Map<string, OnTheWay<Portal>>()
@@ -67,11 +74,8 @@ export class SessionNames {
 
   /** Takes in what a successful operation defined. */
   define(definition: { readonly prepared: PreparedStatement } | { readonly portal: Portal }): void {
-    if ('prepared' in definition) {
-      remember(this.#prepared, definition.prepared, limits.preparedStatementsMax)
-    } else {
-      remember(this.#portals, definition.portal, limits.portalsMax)
-    }
+    if ('prepared' in definition) this.#prepared.set(definition.prepared)
+    else this.#portals.set(definition.portal)
   }
 
   /** Takes in a statement that completed: it may have defined or dropped names. */
@@ -89,10 +93,7 @@ export class SessionNames {
 
   /** Outside a transaction only cursors WITH HOLD are left, which SQL declared; Bind's portals are gone. */
   endTransaction(): void {
-    if (this.#portals.size === 0) return
-    for (const [name, portal] of this.#portals) {
-      if (portal.prepared.statement.names.declares !== name) this.#portals.delete(name)
-    }
+    this.#portals.keep(({ name, prepared }) => prepared.statement.names.declares === name)
   }
 
   #lookup<T>(onTheWay: OnTheWay<T> | undefined, defined: T | undefined): Lookup<T> {
@@ -134,13 +135,9 @@ export function newPrepared(
   return { name, statement, parameterTypes, executions: 0 }
 }
 
-function remember<T extends { readonly name: string }>(names: Map<string, T>, item: T, countMax: number): void {
-  names.delete(item.name)
-  if (names.size >= countMax) {
-    const oldest = names.keys().next()
-    if (oldest.done !== true) names.delete(oldest.value)
-  }
-  names.set(item.name, item)
+/** Roughly what a statement takes, its members for the record included; most texts are shared, and some are not. */
+function weigh({ sql, commands }: StatementAnalysis): number {
+  return 500 + sql.length * 3 + commands.length * 100
 }
 
 /** A name that PostgreSQL may know (a function can run PREPARE) and Postern does not. */

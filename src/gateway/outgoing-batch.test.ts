@@ -68,3 +68,18 @@ test('where the record fails every statement of the batch is replaced, and nothi
   assert.deepEqual(out, Buffer.concat([first, sync, second, third, fourth, flush, fifth]))
   assert.equal(refused.refusal, earlier)
 })
+
+test('where the record fails, what ends an earlier CopyData is not taken for messages that swallow a statement', () => {
+  const statement = encodeQuery('DELETE FROM victims')
+  // Data that reads as the head of a message as long as itself and the statement behind it.
+  const data = Buffer.alloc(5, 'd')
+  data.writeUInt32BE(4 + statement.length, 1)
+  const batch = new OutgoingBatch(Buffer.concat([data, statement]))
+  batch.keepData(data.length)
+  const operation = query()
+  batch.carry(operation)
+  batch.keep(data.length, data.length + statement.length)
+  const sent = Buffer.concat(batch.refused(refusalFor))
+  assert.ok(operation.refusal !== null)
+  assert.deepEqual(sent, Buffer.concat([data, failing(operation, operation.refusal)]))
+})

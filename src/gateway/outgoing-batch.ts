@@ -17,6 +17,7 @@ export class OutgoingBatch {
   readonly #statements: StatementOperation[] = []
   #runStart = 0
   #runEnd = 0
+  #dataBytes = 0
 
   constructor(input: Buffer) {
     this.#input = input
@@ -29,6 +30,12 @@ export class OutgoingBatch {
       this.#runStart = start
     }
     this.#runEnd = end
+  }
+
+  /** Passes on the first `bytes` of the input, which end a CopyData message that began in an earlier batch. */
+  keepData(bytes: number): void {
+    this.#dataBytes = bytes
+    this.keep(0, bytes)
   }
 
   /** Puts a message of ours here. */
@@ -58,9 +65,10 @@ export class OutgoingBatch {
   /** The same messages with every statement replaced by one that always fails, told to the client as `refusal`. */
   refused(refusalFor: () => Refusal): Buffer[] {
     const bytes = Buffer.concat(this.buffers)
-    const out: Buffer[] = []
+    // What ends an earlier message is data: read as messages, it could make a statement look like a part of itself.
+    const out: Buffer[] = this.#dataBytes > 0 ? [bytes.subarray(0, this.#dataBytes)] : []
     let statement = 0
-    let offset = 0
+    let offset = this.#dataBytes
     while (offset < bytes.length) {
       const end = offset + 1 + bytes.readUInt32BE(offset + 1)
       const type = bytes[offset]

@@ -64,6 +64,8 @@ export class Session {
   #unrecordedBatches = 0
   #unrecordedBytes = 0
   #isBackendFull = false
+  #isCancelling = false
+  #isCancelDue = false
   #hasClientFinished = false
   #fatalSqlstate: string | null = null
   /** Set once nothing more is taken from the client; the session ends at the next boundary. */
@@ -144,9 +146,22 @@ export class Session {
     client.resume()
   }
 
-  /** Asks PostgreSQL to cancel what the session runs. */
+  /**
+   * Asks PostgreSQL to cancel what the session runs. Each time is a connection of its own, so one is made at a time, and
+   * all that is asked meanwhile is one more.
+   */
   async cancel(): Promise<void> {
-    await this.#parts.backend.cancel()
+    this.#isCancelDue = true
+    if (this.#isCancelling) return
+    this.#isCancelling = true
+    try {
+      while (this.#isCancelDue) {
+        this.#isCancelDue = false
+        await this.#parts.backend.cancel()
+      }
+    } finally {
+      this.#isCancelling = false
+    }
   }
 
   /** Takes nothing more from the client and ends the session as soon as nothing is under way. */

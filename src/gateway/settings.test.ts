@@ -10,7 +10,32 @@ test('a search path is read as PostgreSQL reports it', () => {
 })
 
 test('a search path that cannot be read leaves every schema possible', () => {
-  for (const odd of ['a b', '"unfinished', 'a,', ',a', 'a,,b']) assert.equal(parseSearchPath(odd, 'app'), null, odd)
+  for (const odd of ['x'.repeat(64), `a${', a'.repeat(2_000)}`, 'a b', '"unfinished', 'a,', ',a', 'a,,b'])
+    assert.equal(parseSearchPath(odd, 'app'), null, odd)
+})
+
+test('a search path is folded and split as PostgreSQL does it, in ASCII alone', () => {
+  assert.deepEqual(parseSearchPath('É,payroll\u00a0', 'app'), ['É', 'payroll\u00a0'])
+})
+
+test('what a transaction has set is uncertain behind anything that may fail in it', () => {
+  let isBehindSegment = false
+  const settings = new SessionSettings('app', () => isBehindSegment)
+  settings.report('search_path', 'payroll')
+  settings.ready({ isInTransaction: false })
+  isBehindSegment = true
+  assert.equal(settings.isSettled, true)
+  settings.report('search_path', 'public')
+  settings.ready({ isInTransaction: true })
+  assert.equal(settings.isSettled, false)
+  // It stays so, however often PostgreSQL is ready, until the transaction ends.
+  settings.ready({ isInTransaction: true })
+  assert.equal(settings.isSettled, false)
+  isBehindSegment = false
+  assert.equal(settings.isSettled, true)
+  isBehindSegment = true
+  settings.ready({ isInTransaction: false })
+  assert.equal(settings.isSettled, true)
 })
 
 test('a reported change starts a new epoch, so that decisions are taken again', () => {

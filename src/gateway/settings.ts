@@ -1,3 +1,4 @@
+import { limits } from '../core/limits.ts'
 import type { LexingSettings } from './lexing.ts'
 
 /**
@@ -6,20 +7,33 @@ import type { LexingSettings } from './lexing.ts'
  */
 export class SessionSettings implements LexingSettings {
   #clientEncoding = 'UTF8'
+  #serverEncoding = 'UTF8'
   #areStringsStandard = true
   #searchPath: readonly string[] | null = null
   #application = ''
   #epoch = 0
   #unsettled = 0
+  /** Whether a setting has changed since PostgreSQL was last ready, and in the transaction that is open. */
+  #isChanged = false
+  #isRevertible = false
   readonly #role: string
+  readonly #isBehindSegment: () => boolean
 
-  /** `role` is the database role, which `"$user"` in a search path stands for. */
-  constructor(role: string) {
+  /**
+   * `role` is the database role, which `"$user"` in a search path stands for. `isBehindSegment` says whether what is
+   * treated now runs although something that PostgreSQL has not answered yet may fail.
+   */
+  constructor(role: string, isBehindSegment: () => boolean = () => false) {
     this.#role = role
+    this.#isBehindSegment = isBehindSegment
   }
 
   get clientEncoding(): string {
     return this.#clientEncoding
+  }
+
+  get serverEncoding(): string {
+    return this.#serverEncoding
   }
 
   get areStringsStandard(): boolean {
@@ -39,9 +53,12 @@ export class SessionSettings implements LexingSettings {
     return this.#epoch
   }
 
-  /** False while a statement that may change a setting has run and PostgreSQL has not reported since. */
+  /**
+   * False while a statement that may change a setting has run and PostgreSQL has not reported since. Where the open
+   * transaction has changed one, anything that fails is such a statement: it takes the change back.
+   */
   get isSettled(): boolean {
-    return this.#unsettled === 0
+    return this.#unsettled === 0 && !(this.#isRevertible && this.#isBehindSegment())
   }
 
   /** A statement that may change settings is on its way. */
@@ -54,11 +71,20 @@ export class SessionSettings implements LexingSettings {
     this.#unsettled -= count
   }
 
+  /** PostgreSQL is ready: with a transaction open, what was reported since it was last ready can still be taken back. */
+  ready(options: { readonly isInTransaction: boolean }): void {
+    this.#isRevertible = options.isInTransaction && (this.#isRevertible || this.#isChanged)
+    this.#isChanged = false
+  }
+
   /** Takes in a ParameterStatus; says whether what the record shows of the session has changed. */
   report(name: string, value: string): boolean {
     switch (name) {
       case 'client_encoding':
         this.#clientEncoding = value
+        break
+      case 'server_encoding':
+        this.#serverEncoding = value
         break
       case 'standard_conforming_strings':
         this.#areStringsStandard = value === 'on'
@@ -73,24 +99,31 @@ export class SessionSettings implements LexingSettings {
         return false
     }
     this.#epoch += 1
+    this.#isChanged = true
     return name === 'application_name'
   }
 }
 
+/** PostgreSQL's NAMEDATALEN less the terminator. */
+const nameBytesMax = 63
+
 /**
  * Reads a search_path as PostgreSQL reports it: names separated by commas, quoted where they need to be. Returns null
- * for what it cannot read, and then every schema is possible. What PostgreSQL searches unasked (pg_catalog and the
- * temporary schema) is not in it.
+ * for what it cannot read or what is longer than anybody needs, and then every schema is possible. What PostgreSQL
+ * searches unasked (pg_catalog and the temporary schema) is not in it. White space and lower case are those of
+ * SplitIdentifierString in PostgreSQL's source, ASCII alone; a name that PostgreSQL would cut is not read.
  */
 export function parseSearchPath(value: string, role: string): readonly string[] | null {
   const schemas: string[] = []
-  if (value.trim() === '') return schemas
-  const item = /\s*(?:"((?:[^"]|"")*)"|([^\s",]+))\s*(,|$)/gy
+  if (value.length > limits.searchPathCharsMax) return null
+  if (/^[ \t\n\v\f\r]*$/.test(value)) return schemas
+  const item = /[ \t\n\v\f\r]*(?:"((?:[^"]|"")*)"|([^ \t\n\v\f\r",]+))[ \t\n\v\f\r]*(,|$)/gy
   let isLast = false
   while (!isLast) {
     const match = item.exec(value)
     if (match === null) return null
-    const name = match[1]?.replaceAll('""', '"') ?? match[2]?.toLowerCase() ?? ''
+    const name = match[1]?.replaceAll('""', '"') ?? match[2]?.replaceAll(/[A-Z]+/g, (part) => part.toLowerCase()) ?? ''
+    if (Buffer.byteLength(name) > nameBytesMax) return null
     schemas.push(name === '$user' ? role : name)
     isLast = match[3] !== ','
   }

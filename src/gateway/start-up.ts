@@ -16,7 +16,7 @@ export type StartUp =
       /** A NegotiateProtocolVersion message to send first, or null. */
       readonly negotiation: Buffer | null
     }
-  | { readonly kind: 'cancel'; readonly request: CancelRequest }
+  | { readonly kind: 'cancel'; readonly request: CancelRequest; readonly socket: Socket }
   /** It closed, or was answered and has no further business. */
   | { readonly kind: 'gone' }
 
@@ -72,7 +72,7 @@ export async function startUp(plain: Socket, options: StartUpOptions): Promise<S
         handshake = new Handshake(socket, options.signal)
         break
       case 'CancelRequest':
-        return { kind: 'cancel', request: packet }
+        return { kind: 'cancel', request: packet, socket }
       case 'StartupMessage': {
         const { version, reply } = negotiateProtocol(packet)
         const { parameters } = packet

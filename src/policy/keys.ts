@@ -1,5 +1,5 @@
 import type { ConnectRequest, StatementRequest } from '../core/decision.ts'
-import { principalEntity, sessionContext } from './questions.ts'
+import { distinctPath, principalEntity, sessionContext } from './questions.ts'
 import { usesFact } from './vocabulary.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
@@ -46,13 +46,23 @@ export function keysOf(vocabulary: Vocabulary): Keys {
       usesFact(vocabulary, 'session.tls') && isTls,
     ]),
   )
-  const ofPath = remembered<readonly string[]>((path) => JSON.stringify(path))
+  // As much of it as policies tell apart: a client can set a long one, and another each time.
+  const pathsOf = new Map<string, (path: readonly string[]) => number>()
+  const ofPath = (path: readonly string[], database: string) => {
+    const known = pathsOf.get(database)
+    if (known !== undefined) return known(path)
+    const describe = remembered<readonly string[]>((path) =>
+      JSON.stringify(distinctPath(path, { database, vocabulary })),
+    )
+    pathsOf.set(database, describe)
+    return describe(path)
+  }
   const session = ({ principal, database, session, nowMs }: ConnectRequest) =>
     `${ofPrincipal(principal)}.${ofDatabase(database)}.${ofSession(session)}.${usesTime ? Math.floor(nowMs / 1_000) : 0}`
   return {
     session,
     statement: (request) => {
-      const path = request.searchPath === null ? 'any' : ofPath(request.searchPath)
+      const path = request.searchPath === null ? 'any' : ofPath(request.searchPath, request.database.name)
       return `${session(request)}.${request.statementCount}.${path}`
     },
   }
