@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { after, before, beforeEach, test } from 'node:test'
 import { backend, decodeErrorResponse } from '../src/wire/backend.ts'
-import { encodeParse, encodeQuery, sync } from '../src/wire/frontend.ts'
+import { encodeBind, encodeExecute, encodeParse, encodeQuery, sync } from '../src/wire/frontend.ts'
 import type { Frame } from '../src/wire/framer.ts'
 import { encodeCancelRequest } from '../src/wire/startup.ts'
 import { RawClient } from './support/raw-client.ts'
-import { type Sandbox, startSandbox } from './support/sandbox.ts'
+import { entriesOfApplication, type Sandbox, startSandbox } from './support/sandbox.ts'
 
 /*
  * Ways around Postern that once worked, each as its attacker would try it again: somebody who may only read, or somebody
@@ -120,4 +121,29 @@ test('connections that asked for a cancel are closed from this side too', { time
   // Ours are 40 of them, and all that stays; the other 40 go in good time although nobody closes ours.
   while ((await openFiles()) > during - 40) await new Promise((resolve) => setTimeout(resolve, 100))
   for (const client of clients) client.close()
+})
+
+test('a long text executed again and again fills no journal, and nobody else is refused for it', async () => {
+  const [client, other] = await Promise.all([logIn({ application_name: 'repeats' }), logIn()])
+  const sql = `SELECT 1 /* ${'x'.repeat(1_000_000)} */`
+  client.send(encodeParse({ name: 'p', sql }), sync)
+  await client.until(backend.ReadyForQuery)
+  const run = Buffer.concat([encodeBind({ statement: 'p' }), encodeExecute('', 0), sync])
+  client.send(...Array.from({ length: 300 }, () => run))
+  other.send(encodeQuery('SELECT 2'))
+  assert.deepEqual(sqlstatesOf(await other.until(backend.ReadyForQuery)), [])
+  assert.deepEqual(sqlstatesOf(await client.until(backend.ReadyForQuery, 300)), [])
+  const entries = entriesOfApplication(await sandbox.entries(), 'repeats')
+  const [parse, ...intents] = entries.filter(({ type }) => type === 'prepare' || type === 'intent')
+  assert.equal(parse?.['sql'], sql)
+  assert.equal(intents.length, 300)
+  const sqlSha256 = createHash('sha256').update(sql).digest('base64url')
+  for (const intent of intents) {
+    assert.equal(intent['fullIn'], parse?.seq)
+    assert.equal(intent['sqlChars'], sql.length)
+    assert.equal(intent['sqlSha256'], sqlSha256)
+    assert.ok(String(intent['sql']).length <= 1_024)
+  }
+  client.close()
+  other.close()
 })

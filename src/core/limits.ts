@@ -65,6 +65,8 @@ export const limits = {
   recordedParameterCharsMax: 1_024,
   /** All parameters of one statement as recorded. */
   recordedParametersCharsMax: 16_384,
+  /** A text up to which every entry of a session repeats it; a longer one is in one entry, which the others name. */
+  repeatedSqlCharsMax: 4_096,
   /** A statement's text as recorded; longer ones are cut and marked with their length and hash. */
   recordedSqlCharsMax: 1024 * 1024,
   /** Journal bytes waiting for the disk before statements are refused. */

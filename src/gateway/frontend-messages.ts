@@ -143,9 +143,15 @@ export class FrontendMessages {
       return this.#refuse(newQuery([]), tooManyStatements(statements.length), batch)
     }
     const allowed: Allowed[] = []
+    const prepared = new Map<string, StatementAnalysis>()
+    const declared = new Map<string, StatementAnalysis>()
     let followsSetting = false
-    for (const [index, statement] of statements.entries()) {
-      const verdict = this.#way.decide(statement, { text: statements, index, followsSetting })
+    for (const statement of statements) {
+      const place = { count: statements.length, prepared, declared, followsSetting }
+      const verdict = this.#way.decide(statement, place)
+      const { prepares, declares } = statement.names
+      if (prepares !== null) prepared.set(prepares.name, prepares.analysis)
+      if (declares !== null) declared.set(declares, statement)
       followsSetting ||= statement.mayChangeSettings
       if (verdict === 'undecided') return 'hold'
       if ('refusal' in verdict) return this.#refuseStatement(newQuery([]), { statement, text, verdict }, batch)

@@ -5,6 +5,7 @@ import type { RelationName, StatementAnalysis } from '../core/statement.ts'
 import { type Bind, formatAt } from '../wire/frontend.ts'
 import { decodeParameter } from '../wire/parameters.ts'
 import type { Portal, PreparedStatement } from './operations.ts'
+import type { StatementForm } from './services.ts'
 import { createHash } from 'node:crypto'
 
 /** Where a session comes from, as every one of its entries says. */
@@ -40,27 +41,36 @@ export function outcomeMembers(session: string, principal: Principal): Buffer {
   return membersOf({ session, principal: { issuer, subject, name, kind, ...(actors.length > 0 ? { actors } : {}) } })
 }
 
-/** Encodes each analysed statement once, for as long as its analysis is kept. */
-export function createStatementEncoder(): (statement: StatementAnalysis) => Buffer {
-  const encoded = new WeakMap<StatementAnalysis, Buffer>()
-  return (statement) => {
-    const known = encoded.get(statement)
+/** Encodes each analysed statement once in each form, for as long as its analysis is kept. */
+export function createStatementEncoder(): (statement: StatementAnalysis, form: StatementForm) => Buffer {
+  const encoded = {
+    full: new WeakMap<StatementAnalysis, Buffer>(),
+    short: new WeakMap<StatementAnalysis, Buffer>(),
+  }
+  return (statement, form) => {
+    const known = encoded[form].get(statement)
     if (known !== undefined) return known
-    const members = statementMembers(statement)
-    encoded.set(statement, members)
+    const members = statementMembers(statement, bounds[form])
+    encoded[form].set(statement, members)
     return members
   }
 }
 
+const bounds = {
+  full: { sqlCharsMax: limits.recordedSqlCharsMax, namesMax: Infinity },
+  short: { sqlCharsMax: limits.repeatedSqlCharsMax / 4, namesMax: 50 },
+}
+
 /** The members that describe a statement; the place where redaction will go. */
-function statementMembers(statement: StatementAnalysis): Buffer {
+function statementMembers(statement: StatementAnalysis, { sqlCharsMax, namesMax }: (typeof bounds)['full']): Buffer {
+  const { functions } = statement
   return membersOf({
     kind: statement.kind,
-    commands: statement.commands.map((command) => command.name),
-    relations: relationsOf(statement),
-    ...(statement.functions.length > 0 ? { functions: statement.functions } : {}),
+    commands: statement.commands.slice(0, namesMax).map((command) => command.name),
+    relations: relationsOf(statement).slice(0, namesMax),
+    ...(functions.length > 0 ? { functions: functions.slice(0, namesMax) } : {}),
     ...(statement.opaque === null ? {} : { opaque: statement.opaque }),
-    ...recordedSql(statement.sql),
+    ...recordedSql(statement.sql, sqlCharsMax),
   })
 }
 
@@ -127,10 +137,10 @@ function cutMark(bytes: number): string {
   return `… (${String(bytes)} bytes in all)`
 }
 
-function recordedSql(sql: string): Readonly<Record<string, unknown>> {
-  if (sql.length <= limits.recordedSqlCharsMax) return { sql }
+function recordedSql(sql: string, charsMax: number): Readonly<Record<string, unknown>> {
+  if (sql.length <= charsMax) return { sql }
   return {
-    sql: sql.slice(0, limits.recordedSqlCharsMax),
+    sql: sql.slice(0, charsMax),
     sqlChars: sql.length,
     sqlSha256: createHash('sha256').update(sql).digest('base64url'),
   }

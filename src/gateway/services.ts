@@ -74,6 +74,9 @@ export interface GatewayDatabase {
   connect(startup: ReadonlyMap<string, string>, signal: AbortSignal): Promise<BackendConnection>
 }
 
+/** A statement as one entry describes it: in full, or in short where an earlier entry of the session has it in full. */
+export type StatementForm = 'full' | 'short'
+
 /** What runs while the process does, as far as the path is concerned. */
 export interface LogsPath {
   debug(facts: Readonly<Record<string, unknown>>, message: string): void
@@ -88,6 +91,6 @@ export interface Services {
   readonly policy: Decides
   readonly journal: Records
   readonly log: LogsPath
-  /** The members that describe a statement in its entries, encoded once per analysed text. */
-  statementMembers(statement: StatementAnalysis): Buffer
+  /** The members that describe a statement in its entries, encoded once per analysed text and form. */
+  statementMembers(statement: StatementAnalysis, form: StatementForm): Buffer
 }

@@ -108,6 +108,6 @@ function settingsInOptions(options: string): readonly Setting[] {
     const short = Array.from(plain + valued, (letter) => ({ name: `-${letter}`, value: '' }))
     const found = /^([^=]*)=(.*)$/s.exec(word.slice(whole.length))
     if (found === null) return short
-    return [...short, { name: (found[1] ?? '').toLowerCase().replaceAll('-', '_'), value: found[2] ?? '' }]
+    return short.concat({ name: (found[1] ?? '').toLowerCase().replaceAll('-', '_'), value: found[2] ?? '' })
   })
 }

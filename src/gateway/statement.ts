@@ -1,5 +1,6 @@
 import type { SessionFacts, StatementRequest } from '../core/decision.ts'
 import { PosternError, sqlstateOf } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
 import { readStatementText } from './lexing.ts'
@@ -32,13 +33,16 @@ export interface Allowed {
 
 /** Where a statement stands in its text. */
 export interface Place {
-  readonly text: readonly StatementAnalysis[]
-  readonly index: number
+  /** How many statements the text holds. */
+  readonly count: number
+  /** What the statements before it define, by name. */
+  readonly prepared: ReadonlyMap<string, StatementAnalysis>
+  readonly declared: ReadonlyMap<string, StatementAnalysis>
   /** Whether a statement before it may change a setting, such as the search path. */
   readonly followsSetting: boolean
 }
 
-const alone: Place = { text: [], index: 0, followsSetting: false }
+const alone: Place = { count: 1, prepared: new Map(), declared: new Map(), followsSetting: false }
 
 /** May run, may not, or cannot be said before PostgreSQL has answered what was sent earlier. */
 export type Verdict = { readonly allowed: Allowed } | { readonly refusal: Refusal } | 'undecided'
@@ -52,6 +56,8 @@ export class StatementWay {
   readonly #services: Services
   readonly #session: StatementContext
   #allowed = new WeakMap<StatementAnalysis, Allowed>()
+  /** The entry that has a long text in full, so that executing it again and again does not fill the journal with it. */
+  readonly #fullIn = new WeakMap<StatementAnalysis, number>()
   #facts: { readonly epoch: number; readonly facts: SessionFacts } | null = null
 
   constructor(services: Services, session: StatementContext) {
@@ -79,12 +85,7 @@ export class StatementWay {
   /** Nothing runs unrecorded: the intent entry, whose number the execution carries to its outcome entry. */
   record(statement: StatementAnalysis, allowed: Allowed, how: string): Execution {
     const members = how === '' ? allowed.policies : `${allowed.policies},${how}`
-    const intent = this.#services.journal.append(
-      'intent',
-      members,
-      this.#session.members,
-      this.#services.statementMembers(statement),
-    )
+    const intent = this.#append('intent', members, statement)
     // The journal took nothing in: its backlog is full. What cannot be recorded does not run.
     if (intent === 0) throw unrecordable()
     return { intent, statement, startedAtMs: performance.now(), rows: 0, bytes: 0 }
@@ -92,28 +93,40 @@ export class StatementWay {
 
   /** A statement that PostgreSQL gets to see before it is run, if ever: Parse analyses it there, Bind plans it. */
   recordPrepare(statement: StatementAnalysis, how: string): void {
-    this.#services.journal.append('prepare', how, this.#session.members, this.#services.statementMembers(statement))
+    this.#append('prepare', how, statement)
   }
 
   /** A statement that PostgreSQL never sees. */
   recordRefusal(statement: StatementAnalysis, refusal: Refusal): void {
     const { code, message, detail } = refusal.error
     const why = JSON.stringify({ sqlstate: code, refused: { message, detail } }).slice(1, -1)
-    this.#services.journal.append('refusal', why, this.#session.members, this.#services.statementMembers(statement))
+    this.#append('refusal', why, statement)
+  }
+
+  #append(type: 'intent' | 'prepare' | 'refusal', members: string, statement: StatementAnalysis): number {
+    const { journal } = this.#services
+    const fullIn = this.#fullIn.get(statement)
+    if (fullIn !== undefined) {
+      const short = this.#services.statementMembers(statement, 'short')
+      return journal.append(type, `${members},"fullIn":${String(fullIn)}`, this.#session.members, short)
+    }
+    const full = this.#services.statementMembers(statement, 'full')
+    const seq = journal.append(type, members, this.#session.members, full)
+    if (seq > 0 && statement.sql.length > limits.repeatedSqlCharsMax) this.#fullIn.set(statement, seq)
+    return seq
   }
 
   /** What EXECUTE and FETCH stand for: what was prepared or declared under their name, here or earlier. */
-  #meaningOf(statement: StatementAnalysis, { text, index }: Place): StatementAnalysis | 'undecided' | null {
+  #meaningOf(statement: StatementAnalysis, place: Place): StatementAnalysis | 'undecided' | null {
     const { executes, fetches } = statement.names
     const name = executes ?? fetches
     if (name === null) return null
-    const before = text.slice(0, index).toReversed()
     if (executes !== null) {
-      const prepared = before.find((other) => other.names.prepares?.name === name)?.names.prepares?.analysis
+      const prepared = place.prepared.get(name)
       if (prepared !== undefined) return prepared
       return meaning(this.#session.names.prepared(name), (found) => found.statement, statement)
     }
-    const declared = before.find((other) => other.names.declares === name)
+    const declared = place.declared.get(name)
     if (declared !== undefined) return declared
     return meaning(this.#session.names.portal(name), (found) => found.prepared.statement, statement)
   }
@@ -123,7 +136,7 @@ export class StatementWay {
     const { settings, principal, database } = this.#session
     const nowMs = Date.now()
     const minute = policy.usesTime ? Math.floor(nowMs / 60_000) : 0
-    const statementCount = place.text.length || 1
+    const statementCount = place.count
     // While the search path is uncertain a decision is good for this moment only.
     const isCertain = settings.isSettled && !place.followsSetting
     const isKeepable = isCertain && statementCount === 1
