@@ -3,9 +3,16 @@ import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { after, before, beforeEach, test } from 'node:test'
 import { backend, decodeErrorResponse } from '../src/wire/backend.ts'
-import { encodeBind, encodeExecute, encodeParse, encodeQuery, sync } from '../src/wire/frontend.ts'
+import {
+  encodeBind,
+  encodeExecute,
+  encodeParse,
+  encodePasswordMessage,
+  encodeQuery,
+  sync,
+} from '../src/wire/frontend.ts'
 import type { Frame } from '../src/wire/framer.ts'
-import { encodeCancelRequest } from '../src/wire/startup.ts'
+import { encodeCancelRequest, encodeStartupMessage, protocol30 } from '../src/wire/startup.ts'
 import { RawClient } from './support/raw-client.ts'
 import { entriesOfApplication, type Sandbox, startSandbox } from './support/sandbox.ts'
 
@@ -108,6 +115,34 @@ for (const [name, messages, readyCount] of failing) {
   })
 }
 
+test('two names that the database tells apart are not one name here', { timeout: 15_000 }, async () => {
+  const latin = await startSandbox()
+  await latin.postgres.query('postgres', 'DROP DATABASE shop')
+  await latin.postgres.query(
+    'postgres',
+    "CREATE DATABASE shop ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0",
+  )
+  await latin.postgres.query('shop', 'CREATE TABLE victims (id int); INSERT INTO victims VALUES (1)')
+  const client = await RawClient.logIn({
+    port: latin.postern.port,
+    ca: latin.authority.certificate,
+    parameters: { user: sam, database: 'shop', client_encoding: 'UTF8' },
+    password: await latin.issuer.issueToken({ identity: sam }),
+  })
+  // 63 bytes in LATIN1. In UTF-8 they would be 64, and cut to 62.
+  const name = 'a'.repeat(62)
+  client.send(
+    encodeQuery(`PREPARE "${name}é" AS DELETE FROM victims`),
+    encodeQuery(`PREPARE U&"${name}!00e9" UESCAPE '!' AS DELETE FROM victims`),
+    encodeQuery(`PREPARE "${name}è" AS SELECT 1`),
+    encodeQuery(`EXECUTE "${name}é"`),
+  )
+  assert.equal(sqlstatesOf(await client.until(backend.ReadyForQuery, 4)).length, 4)
+  assert.equal((await latin.postgres.query('shop', 'SELECT id FROM victims')).length, 1)
+  client.close()
+  await latin.stop()
+})
+
 test('connections that asked for a cancel are closed from this side too', { timeout: 20_000 }, async () => {
   const openFiles = async (): Promise<number> => (await readdir('/proc/self/fd')).length
   const clients: RawClient[] = []
@@ -146,4 +181,20 @@ test('a long text executed again and again fills no journal, and nobody else is 
   }
   client.close()
   other.close()
+})
+
+test('what a log-in without a token claims to be is recorded in short', async () => {
+  const client = await RawClient.open({ port: sandbox.postern.port, ca: sandbox.authority.certificate })
+  const claim = (letter: string): string => letter.repeat(3_000)
+  const parameters = { user: claim('u'), database: claim('d'), application_name: claim('a') }
+  client.send(encodeStartupMessage(protocol30, Object.entries(parameters)), encodePasswordMessage('none'))
+  assert.equal(sqlstatesOf(await client.until(backend.ErrorResponse)).length, 1)
+  const entry = (await sandbox.entries()).findLast(({ type }) => type === 'login_failed')
+  assert.ok(entry !== undefined)
+  const { application } = entry['client'] as { application: string }
+  assert.deepEqual(
+    [entry['claimed'], entry['database'], application],
+    ['u', 'd', 'a'].map((c) => c.repeat(255)),
+  )
+  client.close()
 })
