@@ -58,3 +58,32 @@ export interface TextAnalysis {
   /** Set where the parser refused the text: what PostgreSQL itself would say. `statements` then holds one opaque one. */
   readonly syntaxError: { readonly message: string; readonly position: number } | null
 }
+
+/** Names that nothing in a statement defines or uses. */
+export const noNames: StatementNames = { prepares: null, executes: null, declares: null, fetches: null }
+
+/** A statement that could not be read. It may do anything, ask for COPY data and change settings included. */
+export function opaqueStatement(sql: string, reason: string): StatementAnalysis {
+  return {
+    sql,
+    kind: 'OPAQUE',
+    commands: [{ name: 'OPAQUE', relations: [], hasWhere: true }],
+    opaque: reason,
+    functions: [],
+    names: noNames,
+    copy: 'in',
+    mayChangeSettings: true,
+  }
+}
+
+/** A text without a statement: white space and comments. */
+export const emptyStatement: StatementAnalysis = {
+  sql: '',
+  kind: 'EMPTY',
+  commands: [],
+  opaque: null,
+  functions: [],
+  names: noNames,
+  copy: null,
+  mayChangeSettings: false,
+}

@@ -249,7 +249,6 @@ export class BackendMessages {
     } else if (operation?.kind !== 'sync') {
       throw outOfOrder('ReadyForQuery')
     }
-    exchange.transactionStatus = status
     exchange.settings.settle(this.#unsettling)
     exchange.settings.ready({ isInTransaction: status !== 'I' })
     this.#unsettling = 0

@@ -17,7 +17,7 @@ import { Framer } from '../wire/framer.ts'
 import type { BackendMessages } from './backend-messages.ts'
 import { BackendStream } from './backend-stream.ts'
 import type { Execution } from './operations.ts'
-import { emptyStatement } from './statement.ts'
+import { emptyStatement } from '../core/statement.ts'
 
 interface Run {
   readonly stream: BackendStream

@@ -17,9 +17,6 @@ export class Exchange {
   copy: CopyState = 'none'
   /** After an error in the extended protocol PostgreSQL skips everything up to Sync, and so do we. */
   isDiscarding = false
-  /** As ReadyForQuery last told; `null` while PostgreSQL is at work on a Query or a segment. */
-  transactionStatus: 'I' | 'T' | 'E' = 'I'
-
   /** How many Queries and Syncs are pending: what is sent behind one of them runs even if what is before it fails. */
   #boundaries = 0
 

@@ -8,7 +8,8 @@ import { Exchange } from './exchange.ts'
 import { FrontendMessages, type Treatment } from './frontend-messages.ts'
 import { OutgoingBatch } from './outgoing-batch.ts'
 import type { Services } from './services.ts'
-import { emptyStatement, opaqueStatement, StatementWay } from './statement.ts'
+import { emptyStatement, opaqueStatement } from '../core/statement.ts'
+import { StatementWay } from './statement.ts'
 
 /** A session's client half over domains of plain objects: SELECT is allowed, DELETE is not, LARGE takes its time. */
 function session(): {

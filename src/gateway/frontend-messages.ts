@@ -1,6 +1,6 @@
 import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
+import { emptyStatement, opaqueStatement, type StatementAnalysis, type TextAnalysis } from '../core/statement.ts'
 import {
   decodeBind,
   decodeClose,
@@ -26,7 +26,7 @@ import {
 import { failing, type OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
 import { encodedParameters, howExecuted } from './record.ts'
 import { type Refusal, refusalOf, severalStatements, tooManyStatements } from './refusal.ts'
-import { type Allowed, emptyStatement, opaqueStatement, type StatementWay, syntaxRefusal } from './statement.ts'
+import { type Allowed, type StatementWay, syntaxRefusal } from './statement.ts'
 
 /**
  * What becomes of one message: it goes on as it is, is dropped, waits until the stream is resumed, ends the session in
@@ -129,7 +129,6 @@ export class FrontendMessages {
       case frontend.CopyFail:
         return 'drop'
       default:
-        checkType(type)
         throw new Error(`message type ${String(type)} is known and not treated`)
     }
   }
@@ -165,10 +164,7 @@ export class FrontendMessages {
       executions.push(this.#way.record(statement, verdict, how))
       this.#noteRun(statement)
     }
-    const operation = newQuery(executions)
-    this.#exchange.send(operation)
-    batch.carry(operation)
-    return 'forward'
+    return this.#pass(newQuery(executions), batch)
   }
 
   #treatParse(body: Buffer, batch: OutgoingBatch): Treatment {
@@ -190,9 +186,7 @@ export class FrontendMessages {
       return this.#refuseStatement(operation, { statement, text, verdict: told }, batch)
     }
     this.#unrecorded.add(prepared)
-    this.#exchange.send(operation)
-    batch.carry(operation)
-    return 'forward'
+    return this.#pass(operation, batch)
   }
 
   #treatBind(body: Buffer, batch: OutgoingBatch): Treatment {
@@ -209,9 +203,7 @@ export class FrontendMessages {
       return this.#refuseStatement(operation, { statement: prepared.statement, text: null, verdict }, batch)
     }
     this.#unrecorded.add(portal)
-    this.#exchange.send(operation)
-    batch.carry(operation)
-    return 'forward'
+    return this.#pass(operation, batch)
   }
 
   #treatExecute(body: Buffer, batch: OutgoingBatch): Treatment {
@@ -231,11 +223,9 @@ export class FrontendMessages {
     this.#unrecorded.delete(prepared)
     this.#unrecorded.delete(portal)
     const execution = this.#way.record(statement, verdict.allowed, howExecuted(portal))
-    const operation = newExecute(execution)
     this.#noteRun(statement)
-    this.#exchange.send(operation)
-    batch.carry(operation)
-    if (this.#exchange.copy !== 'expected') return 'forward'
+    const treatment = this.#pass(newExecute(execution), batch)
+    if (this.#exchange.copy !== 'expected') return treatment
     // Nothing more is sent until it has answered, so it must not wait for more before it does.
     return Buffer.concat([executeHeader(body), body, flush])
   }
@@ -335,10 +325,16 @@ export class FrontendMessages {
     return this.#refuse(operation, refusal, batch)
   }
 
-  #refuse(operation: StatementOperation, refusal: Refusal, batch: OutgoingBatch): Treatment {
-    operation.refusal = refusal
+  /** A message that carries a statement, or its stand-in, goes to PostgreSQL. */
+  #pass(operation: StatementOperation, batch: OutgoingBatch): 'forward' {
     this.#exchange.send(operation)
     batch.carry(operation)
+    return 'forward'
+  }
+
+  #refuse(operation: StatementOperation, refusal: Refusal, batch: OutgoingBatch): Treatment {
+    operation.refusal = refusal
+    this.#pass(operation, batch)
     return failing(operation, refusal)
   }
 }

@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { newPrepared, SessionNames } from './names.ts'
 import type { Execution, Operation, Portal } from './operations.ts'
-import { emptyStatement } from './statement.ts'
+import { emptyStatement } from '../core/statement.ts'
 
 const first = newPrepared('s', emptyStatement)
 const second = newPrepared('s', emptyStatement)

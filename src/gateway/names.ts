@@ -1,7 +1,6 @@
 import { limits } from '../core/limits.ts'
-import type { StatementAnalysis } from '../core/statement.ts'
+import { opaqueStatement, type StatementAnalysis } from '../core/statement.ts'
 import { Remembered } from './remembered.ts'
-import { opaqueStatement } from './statement.ts'
 import type { Operation, Portal, PreparedStatement } from './operations.ts'
 
 /** `found`, or nothing of that name is known, or an earlier answer has to arrive before it can be said. */

@@ -6,7 +6,7 @@ import { newPrepared } from './names.ts'
 import type { Operation } from './operations.ts'
 import { failing, OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
 import { refusalOf } from './refusal.ts'
-import { emptyStatement } from './statement.ts'
+import { emptyStatement } from '../core/statement.ts'
 
 const query = (): StatementOperation => ({ kind: 'query', executions: [], finished: 0, refusal: null })
 const execute = (): StatementOperation => ({ kind: 'execute', execution: null, refusal: null })

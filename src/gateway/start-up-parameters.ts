@@ -1,7 +1,6 @@
 import { PosternError } from '../core/errors.ts'
-import type { Command, StatementAnalysis } from '../core/statement.ts'
+import { type Command, emptyStatement, type StatementAnalysis } from '../core/statement.ts'
 import type { LoginMethod } from './ask-token.ts'
-import { emptyStatement } from './statement.ts'
 
 /** Set by Postern itself or not PostgreSQL's settings at all. */
 const ownParameters = new Set(['user', 'database', 'replication'])

@@ -2,7 +2,7 @@ import type { SessionFacts, StatementRequest } from '../core/decision.ts'
 import { PosternError, sqlstateOf } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Principal } from '../core/principal.ts'
-import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
+import { opaqueStatement, type StatementAnalysis, type TextAnalysis } from '../core/statement.ts'
 import { readStatementText } from './lexing.ts'
 import type { Lookup, SessionNames } from './names.ts'
 import type { Execution } from './operations.ts'
@@ -181,32 +181,6 @@ export class StatementWay {
     }
     return this.#facts.facts
   }
-}
-
-/** A statement that could not be read. It may do anything, ask for COPY data and change settings included. */
-export function opaqueStatement(sql: string, reason: string): StatementAnalysis {
-  return {
-    sql,
-    kind: 'OPAQUE',
-    commands: [{ name: 'OPAQUE', relations: [], hasWhere: true }],
-    opaque: reason,
-    functions: [],
-    names: { prepares: null, executes: null, declares: null, fetches: null },
-    copy: 'in',
-    mayChangeSettings: true,
-  }
-}
-
-/** A text without a statement: white space and comments. */
-export const emptyStatement: StatementAnalysis = {
-  sql: '',
-  kind: 'EMPTY',
-  commands: [],
-  opaque: null,
-  functions: [],
-  names: { prepares: null, executes: null, declares: null, fetches: null },
-  copy: null,
-  mayChangeSettings: false,
 }
 
 /** What PostgreSQL itself would say of a text that does not parse, for those who may not run what Postern cannot read. */

@@ -1,6 +1,7 @@
 import { limits } from '../core/limits.ts'
+import { opaqueStatement } from '../core/statement.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
-import { Effects, opaqueAnalysis } from './effects.ts'
+import { Effects } from './effects.ts'
 import type { FunctionRules } from './functions.ts'
 import type { RawStatement } from './parse-tree.ts'
 import { analyzeStatement } from './statements.ts'
@@ -23,13 +24,13 @@ export function classify(sql: string, statements: readonly RawStatement[], rules
 
 /** The analysis of a text that was not or could not be parsed. */
 export function opaqueText(sql: string, reason: string): TextAnalysis {
-  return { statements: [opaqueAnalysis(trim(sql), reason)], syntaxError: null }
+  return { statements: [opaqueStatement(trim(sql), reason)], syntaxError: null }
 }
 
 /** The analysis of a text that PostgreSQL's grammar refuses. */
 export function unparsableText(sql: string, error: { message: string; position: number }): TextAnalysis {
   const { message, position } = error
-  return { statements: [opaqueAnalysis(trim(sql), 'the text is not valid SQL')], syntaxError: { message, position } }
+  return { statements: [opaqueStatement(trim(sql), 'the text is not valid SQL')], syntaxError: { message, position } }
 }
 
 function emptyStatement(sql: string): StatementAnalysis {

@@ -1,5 +1,6 @@
 import { commandGroups } from '../core/commands.ts'
 import type { Command, CommandName, RelationName, StatementAnalysis, StatementNames } from '../core/statement.ts'
+import { noNames } from '../core/statement.ts'
 import { limits } from '../core/limits.ts'
 
 /** Collects what one statement does while its tree is walked. */
@@ -149,22 +150,6 @@ interface Field {
   readonly name: string
 }
 
-/** The analysis of a text that is not understood at all: anything may happen. */
-export function opaqueAnalysis(sql: string, reason: string): StatementAnalysis {
-  return {
-    sql,
-    kind: 'OPAQUE',
-    commands: [opaqueCommand],
-    opaque: reason,
-    functions: [],
-    names: noNames,
-    copy: 'in',
-    mayChangeSettings: true,
-  }
-}
-
-/** Names that nothing in a statement defines or uses. */
-const noNames: StatementNames = { prepares: null, executes: null, declares: null, fetches: null }
 const opaqueCommand: Command = { name: 'OPAQUE', relations: [], hasWhere: true }
 const bareSelect: Command = { name: 'SELECT', relations: [], hasWhere: true }
 
