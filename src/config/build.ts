@@ -69,6 +69,10 @@ export interface DatabaseConfig {
   readonly credential: CredentialSettings | null
   readonly labels: ReadonlyMap<string, string>
   readonly safeFunctions: readonly string[]
+  /** The file that says which columns carry which tags; null where nothing of the database is classified. */
+  readonly classification: string | null
+  /** How often its catalog is read again. */
+  readonly catalogRefreshMs: number
 }
 
 /** Everything postern.yaml says, with defaults filled in, paths absolute and PEM files read. Frozen. */
@@ -86,6 +90,12 @@ export interface Config {
     readonly signingKey: string
     readonly segmentBytes: number
   }
+  readonly masking: {
+    /** The file of the key for pseudonyms; made at the first start. */
+    readonly key: string
+    /** The folder of what was classified before. */
+    readonly state: string
+  }
   readonly session: { readonly expiryGraceS: number }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }
@@ -93,7 +103,7 @@ export interface Config {
 /** Turns validated values into the configuration; what is wrong with the files goes to `reader.faults`. */
 export function buildConfig(values: ConfigFile, from: { file: string; directory: string; reader: FileReader }): Config {
   const at = (path: string) => resolve(from.directory, path)
-  const { journal, session, log } = values
+  const { journal, masking, session, log } = values
   return deepFreeze({
     file: from.file,
     listen: buildListen(values.listen, { at, reader: from.reader }),
@@ -126,6 +136,7 @@ export function buildConfig(values: ConfigFile, from: { file: string; directory:
       signingKey: at(journal.signing_key),
       segmentBytes: journal.segment_bytes,
     },
+    masking: { key: at(masking.key), state: at(masking.state) },
     session: { expiryGraceS: session.expiry_grace_s },
     log: { level: log.level },
   })
@@ -164,6 +175,8 @@ function buildDatabase(name: string, database: ConfigFile['databases'][string], 
     credential: buildCredential(database.credential, { at, reader, path: [...path, 'credential'] }),
     labels: new Map(Object.entries(labels)),
     safeFunctions: database.safe_functions,
+    classification: database.classification === undefined ? null : at(database.classification),
+    catalogRefreshMs: database.catalog_refresh_s * 1_000,
   }
 }
 

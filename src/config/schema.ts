@@ -132,6 +132,14 @@ const database = z
       .array(text)
       .default([])
       .describe('Functions outside `pg_catalog`, as `schema.name`, that do nothing a policy would want to know.'),
+    classification: filePath
+      .optional()
+      .describe(
+        'YAML file that says which columns carry which tags; `postern classify` writes it. Absent: no masking.',
+      ),
+    catalog_refresh_s: whole(1, 86_400)
+      .default(60)
+      .describe('How often the catalog is read again, for changes made past the gateway. Only with `classification`.'),
   })
   .describe('One database.')
 
@@ -157,6 +165,19 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('The record.'),
+  masking: z
+    .strictObject({
+      key: filePath
+        .default('masking-key')
+        .describe('File of the key that pseudonyms are made with, 32 bytes in base64; made at the first start.'),
+      state: filePath
+        .default('masking-state')
+        .describe(
+          'Folder in which the gateway remembers what was classified, so that a renamed column keeps its tags.',
+        ),
+    })
+    .prefault({})
+    .describe('What is shown instead of values that a principal may not see.'),
   session: z
     .strictObject({
       expiry_grace_s: whole(0, 3_600)
