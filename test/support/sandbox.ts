@@ -119,6 +119,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
             credential: { password: postgres.password },
             labels: new Map([['env', 'test']]),
             safeFunctions: [],
+            classification: null,
+            catalogRefreshMs: 60_000,
           },
         ],
       ]),
@@ -129,6 +131,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         signingKey: join(directory, 'journal-key.pem'),
         segmentBytes: 64 * 1024 * 1024,
       },
+      masking: { key: join(directory, 'masking-key'), state: join(directory, 'masking-state') },
       session: { expiryGraceS: options.expiryGraceS ?? 30 },
       log: { level: 'error' },
     }
