@@ -111,6 +111,8 @@ function addDecisions(add: (what: string, us: number) => unknown, { decider, pol
     session,
     statement: firstOf(analysis),
     statementCount: 1,
+    tags: [],
+    predicateTags: [],
     searchPath: ['public'],
     nowMs: 0,
   })

@@ -1,3 +1,4 @@
+import type { ClassifiedColumn, Tag } from './classification.ts'
 import type { Principal } from './principal.ts'
 import type { StatementAnalysis } from './statement.ts'
 
@@ -25,6 +26,19 @@ export interface StatementRequest {
   readonly statementCount: number
   /** Schemas that unqualified names are looked up in, or null where that is not certain. */
   readonly searchPath: readonly string[] | null
+  /** Tags of the classified columns that it touches, sorted. */
+  readonly tags: readonly Tag[]
+  /** Tags of those that decide which rows there are or in which order, sorted. */
+  readonly predicateTags: readonly Tag[]
+  readonly nowMs: number
+}
+
+/** The question whether a session may see the values of one classified column as they are. */
+export interface UnmaskRequest {
+  readonly principal: Principal
+  readonly database: DatabaseResource
+  readonly session: SessionFacts
+  readonly column: ClassifiedColumn
   readonly nowMs: number
 }
 

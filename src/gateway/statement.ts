@@ -5,10 +5,12 @@ import type { Principal } from '../core/principal.ts'
 import { opaqueStatement, type StatementAnalysis, type TextAnalysis } from '../core/statement.ts'
 import { readStatementText } from './lexing.ts'
 import type { Lookup, SessionNames } from './names.ts'
-import type { Execution } from './operations.ts'
-import { policiesMember } from './record.ts'
+import type { Execution, Portal } from './operations.ts'
+import type { Protected, SessionView } from './protection.ts'
+import { boundText, parameterRedaction, policiesMember, type RedactsParameter } from './record.ts'
 import { refusalOf, refusalOfDecision, type Refusal, refuseWith } from './refusal.ts'
-import type { GatewayDatabase, Services } from './services.ts'
+import type { GatewayDatabase, Redaction, Services } from './services.ts'
+import type { SessionCatalog } from './session-catalog.ts'
 import type { SessionSettings } from './settings.ts'
 
 /** What a statement needs to know of its session. */
@@ -20,6 +22,16 @@ export interface StatementContext {
   readonly settings: SessionSettings
   /** The members that every entry of the session carries. */
   readonly members: Buffer
+  /** What is classified and what of it may be seen; null in a database without classification. */
+  readonly protection: SessionProtection | null
+}
+
+/** What a session knows of what is classified in its database. */
+export interface SessionProtection {
+  readonly catalog: SessionCatalog
+  readonly view: SessionView
+  /** Has the message that is being treated wait. */
+  readonly waitFor: (promise: Promise<unknown>) => void
 }
 
 /** A statement that may run, and by which policies; good for as long as what it was decided by stays the same. */
@@ -27,8 +39,11 @@ export interface Allowed {
   readonly version: number
   readonly epoch: number
   readonly minute: number
-  /** The `"policies"` member of its entries. */
-  readonly policies: string
+  /** The `"policies"` member of its entries, and what is said there of what it touches. */
+  readonly members: string
+  readonly protection: Protected | null
+  /** What was fixed when the cursor that it fetches from was declared. */
+  readonly fixed: Protected | null
 }
 
 /** Where a statement stands in its text. */
@@ -40,9 +55,23 @@ export interface Place {
   readonly declared: ReadonlyMap<string, StatementAnalysis>
   /** Whether a statement before it may change a setting, such as the search path. */
   readonly followsSetting: boolean
+  /** Whether a statement before it may change the catalog. */
+  readonly followsChange: boolean
 }
 
-const alone: Place = { count: 1, prepared: new Map(), declared: new Map(), followsSetting: false }
+const alone: Place = {
+  count: 1,
+  prepared: new Map(),
+  declared: new Map(),
+  followsSetting: false,
+  followsChange: false,
+}
+
+/** What EXECUTE or FETCH stands for. */
+interface Meaning {
+  readonly statement: StatementAnalysis
+  readonly fixed: Protected | null
+}
 
 /** May run, may not, or cannot be said before PostgreSQL has answered what was sent earlier. */
 export type Verdict = { readonly allowed: Allowed } | { readonly refusal: Refusal } | 'undecided'
@@ -58,6 +87,9 @@ export class StatementWay {
   #allowed = new WeakMap<StatementAnalysis, Allowed>()
   /** The entry that has a long text in full, so that executing it again and again does not fill the journal with it. */
   readonly #fullIn = new WeakMap<StatementAnalysis, number>()
+  readonly #redactions = new WeakMap<StatementAnalysis, Redaction>()
+  /** The schema under which a statement's unknown names were looked for in a fresh snapshot. */
+  readonly #refreshedFor = new WeakMap<StatementAnalysis, string>()
   #facts: { readonly epoch: number; readonly facts: SessionFacts } | null = null
 
   constructor(services: Services, session: StatementContext) {
@@ -77,18 +109,76 @@ export class StatementWay {
     if (!this.#services.journal.isAvailable) return { refusal: refusalOf(unrecordable()) }
     const means = this.#meaningOf(statement, place)
     if (means === 'undecided') return means
-    const verdict = this.#decideOne(statement, place)
-    if (means === null || 'refusal' in verdict) return verdict
-    return this.#decideOne(means, place)
+    const protection = this.#protect(statement, means, place)
+    if (protection === 'undecided') return protection
+    if (protection instanceof PosternError) return { refusal: refusalOf(protection) }
+    const verdict = this.#decideOne(statement, { place, protection, fixed: means?.fixed ?? null })
+    const others = means === null || 'refusal' in verdict ? verdict : this.#decideMeaning(means, place, protection)
+    if ('refusal' in others || protection === null || this.#session.protection === null) return others
+    const { view } = this.#session.protection
+    const error = view.refusal(protection) ?? view.writeRefusal(protection, null)
+    if (error !== null) return { refusal: refusalOf(error) }
+    return statement.names.executes === null ? others : (this.#checkArguments(statement, protection) ?? others)
+  }
+
+  /** Whether the parameters of a Bind are what masking put in the place of values; null where they are not. */
+  checkParameters(portal: Portal, protection: Protected | null): Refusal | null {
+    const { bind, prepared } = portal
+    if (protection === null || this.#session.protection === null || bind === null) return null
+    const error = this.#session.protection.view.writeRefusal(protection, (number) =>
+      boundText(bind, prepared, number - 1),
+    )
+    return error === null ? null : refusalOf(error)
   }
 
   /** Nothing runs unrecorded: the intent entry, whose number the execution carries to its outcome entry. */
-  record(statement: StatementAnalysis, allowed: Allowed, how: string): Execution {
-    const members = how === '' ? allowed.policies : `${allowed.policies},${how}`
+  record(
+    statement: StatementAnalysis,
+    allowed: Allowed,
+    how: { readonly members: string; readonly portal: Portal | null },
+  ): Execution {
+    const { protection, fixed } = allowed
+    const members = how.members === '' ? allowed.members : `${allowed.members},${how.members}`
     const intent = this.#append('intent', members, statement)
     // The journal took nothing in: its backlog is full. What cannot be recorded does not run.
     if (intent === 0) throw unrecordable()
-    return { intent, statement, startedAtMs: performance.now(), rows: 0, bytes: 0 }
+    const { portal } = how
+    const fixedThen = fixed ?? portal?.protection ?? null
+    return {
+      intent,
+      statement,
+      startedAtMs: performance.now(),
+      rows: 0,
+      bytes: 0,
+      protection,
+      fixed: fixedThen === protection ? null : fixedThen,
+      portal,
+      masks: undefined,
+      copyMasker: null,
+    }
+  }
+
+  /** The schema in force, by its key; null in a database without classification. */
+  get schemaKey(): string | null {
+    const { protection } = this.#session
+    if (protection === null) return null
+    const now = protection.catalog.now({ isPatient: () => false })
+    return typeof now === 'object' ? now.schema.key : null
+  }
+
+  /** A statement that may change the catalog goes to PostgreSQL. */
+  noteCatalogChange(execution: Execution): void {
+    this.#session.protection?.catalog.changeSent(execution)
+  }
+
+  parameterRedactionOf(statement: StatementAnalysis): RedactsParameter {
+    return parameterRedaction(this.redactionOf(statement), this.#services.redaction)
+  }
+
+  /** How much of the values of a statement's text and parameters goes on record. */
+  redactionOf(statement: StatementAnalysis): Redaction {
+    if (this.#session.protection === null) return 'none'
+    return this.#redactions.get(statement) ?? 'redacted'
   }
 
   /** A statement that PostgreSQL gets to see before it is run, if ever: Parse analyses it there, Bind plans it. */
@@ -107,31 +197,84 @@ export class StatementWay {
     const { journal } = this.#services
     const fullIn = this.#fullIn.get(statement)
     if (fullIn !== undefined) {
-      const short = this.#services.statementMembers(statement, 'short')
+      const short = this.#services.statementMembers(statement, 'short', this.redactionOf(statement))
       return journal.append(type, `${members},"fullIn":${String(fullIn)}`, this.#session.members, short)
     }
-    const full = this.#services.statementMembers(statement, 'full')
+    const full = this.#services.statementMembers(statement, 'full', this.redactionOf(statement))
     const seq = journal.append(type, members, this.#session.members, full)
     if (seq > 0 && statement.sql.length > limits.repeatedSqlCharsMax) this.#fullIn.set(statement, seq)
     return seq
   }
 
   /** What EXECUTE and FETCH stand for: what was prepared or declared under their name, here or earlier. */
-  #meaningOf(statement: StatementAnalysis, place: Place): StatementAnalysis | 'undecided' | null {
+  #meaningOf(statement: StatementAnalysis, place: Place): Meaning | 'undecided' | null {
     const { executes, fetches } = statement.names
     const name = executes ?? fetches
     if (name === null) return null
     if (executes !== null) {
       const prepared = place.prepared.get(name)
-      if (prepared !== undefined) return prepared
-      return meaning(this.#session.names.prepared(name), (found) => found.statement, statement)
+      if (prepared !== undefined) return { statement: prepared, fixed: null }
+      const lookup = this.#session.names.prepared(name)
+      return meaning(lookup, (found) => ({ statement: found.statement, fixed: null }), statement)
     }
     const declared = place.declared.get(name)
-    if (declared !== undefined) return declared
-    return meaning(this.#session.names.portal(name), (found) => found.prepared.statement, statement)
+    if (declared !== undefined) return { statement: declared, fixed: null }
+    const lookup = this.#session.names.portal(name)
+    return meaning(lookup, ({ prepared, protection }) => ({ statement: prepared.statement, fixed: protection }), statement)
   }
 
-  #decideOne(statement: StatementAnalysis, place: Place): Exclude<Verdict, 'undecided'> {
+  /** What it does with classified columns; null in a database without. An error where that cannot be said at all. */
+  #protect(
+    statement: StatementAnalysis,
+    means: Meaning | null,
+    place: Place,
+  ): Protected | 'undecided' | PosternError | null {
+    const { protection, settings } = this.#session
+    if (protection === null) return null
+    const { view, catalog } = protection
+    const now = catalog.now({ isPatient: (schema) => !view.seesAll(schema) })
+    if (now === 'undecided') return now
+    if (now === 'unavailable') return catalogUnavailable()
+    const searchPath = settings.isSettled && !place.followsSetting ? settings.searchPath : null
+    const at = { now: place.followsChange ? { ...now, isCertain: false } : now, searchPath }
+    const own = view.protect(statement, at)
+    const whole = means === null ? own : view.protect(means.statement, at)
+    if (own instanceof Promise || whole instanceof Promise) {
+      protection.waitFor(Promise.all([own, whole]))
+      return 'undecided'
+    }
+    if (at.now.isCertain && own.lineage.missing.length + whole.lineage.missing.length > 0) {
+      if (this.#refreshedFor.get(statement) !== now.schema.key) {
+        this.#refreshedFor.set(statement, now.schema.key)
+        catalog.refreshForMissing()
+        return 'undecided'
+      }
+    }
+    const combined = means === null ? own : view.combine(statement, own, whole)
+    this.#redactions.set(statement, combined.redaction)
+    return combined
+  }
+
+  #decideMeaning(means: Meaning, place: Place, protection: Protected | null): Exclude<Verdict, 'undecided'> {
+    return this.#decideOne(means.statement, { place, protection, fixed: means.fixed })
+  }
+
+  /** The arguments of EXECUTE are constants in its text. */
+  #checkArguments(statement: StatementAnalysis, protection: Protected): { readonly refusal: Refusal } | null {
+    const view = this.#session.protection?.view
+    if (view === undefined || protection.lineage.writes.length === 0) return null
+    for (const [, text = ''] of statement.sql.matchAll(/'((?:[^']|'')*)'/gu)) {
+      const error = view.writeRefusal(protection, () => text.replaceAll("''", "'"))
+      if (error !== null) return { refusal: refusalOf(error) }
+    }
+    return null
+  }
+
+  #decideOne(
+    statement: StatementAnalysis,
+    at: { readonly place: Place; readonly protection: Protected | null; readonly fixed: Protected | null },
+  ): Exclude<Verdict, 'undecided'> {
+    const { place, protection, fixed } = at
     const { policy } = this.#services
     const { settings, principal, database } = this.#session
     const nowMs = Date.now()
@@ -145,7 +288,9 @@ export class StatementWay {
       known !== undefined &&
       known.version === policy.version &&
       known.epoch === settings.epoch &&
-      known.minute === minute
+      known.minute === minute &&
+      known.protection === protection &&
+      known.fixed === fixed
     ) {
       return { allowed: known }
     }
@@ -154,10 +299,12 @@ export class StatementWay {
     const request: StatementRequest = {
       principal,
       database: database.resource,
-      session: this.#sessionFacts(),
+      session: this.sessionFacts(),
       statement,
       statementCount,
       searchPath,
+      tags: protection?.tags ?? [],
+      predicateTags: protection?.predicateTags ?? [],
       nowMs,
     }
     const decision = policy.decideStatement(request)
@@ -167,13 +314,14 @@ export class StatementWay {
       )
       return { refusal: refusalOfDecision(decision, { ...statement, permittedSchema }) }
     }
-    const allowed = { version, epoch: settings.epoch, minute, policies: policiesMember(decision.policies) }
+    const members = policiesMember(decision.policies) + (protection?.members ?? '')
+    const allowed = { version, epoch: settings.epoch, minute, members, protection, fixed }
     if (isKeepable) this.#allowed.set(statement, allowed)
     return { allowed }
   }
 
   /** One object for as long as nothing in it changes: policy knows what comes back by its identity. */
-  #sessionFacts(): SessionFacts {
+  sessionFacts(): SessionFacts {
     const { settings, client } = this.#session
     if (this.#facts?.epoch !== settings.epoch) {
       const facts = { clientAddress: client.address, applicationName: settings.application, isTls: client.isTls }
@@ -194,12 +342,23 @@ function unrecordable(): PosternError {
   })
 }
 
+function catalogUnavailable(): PosternError {
+  return new PosternError(
+    'catalog_unavailable',
+    "the database's catalog could not be read, so that nobody can say what is classified in this statement",
+    { hint: 'Try again shortly. If it persists, tell whoever runs this gateway: its log says what failed.' },
+  )
+}
+
 function meaning<T>(
   lookup: Lookup<T>,
-  statementOf: (found: T) => StatementAnalysis,
+  meaningOf: (found: T) => Meaning,
   user: StatementAnalysis,
-): StatementAnalysis | 'undecided' {
+): Meaning | 'undecided' {
   if (lookup === 'undecided') return lookup
-  if (lookup === 'unknown') return opaqueStatement(user.sql, `${user.kind} of a name that Postern has not seen defined`)
-  return statementOf(lookup.found)
+  if (lookup === 'unknown') {
+    const reason = `${user.kind} of a name that Postern has not seen defined`
+    return { statement: opaqueStatement(user.sql, reason), fixed: null }
+  }
+  return meaningOf(lookup.found)
 }

@@ -2,12 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { preparsePolicySet, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs'
 import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { commandGroups } from '../core/commands.ts'
-import type { ConnectRequest, Decision, DeterminingPolicy, StatementRequest } from '../core/decision.ts'
+import type { ClassifiedColumn } from '../core/classification.ts'
+import type {
+  ConnectRequest,
+  DatabaseResource,
+  Decision,
+  DeterminingPolicy,
+  StatementRequest,
+  UnmaskRequest,
+} from '../core/decision.ts'
 import { limits } from '../core/limits.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { keysOf } from './keys.ts'
 import type { Policy, PolicySet } from './load.ts'
 import {
+  columnResources,
   commandsOf,
   databaseResource,
   distinctPath,
@@ -16,7 +25,7 @@ import {
   sessionContext,
   statementContext,
 } from './questions.ts'
-import type { Resource } from './questions.ts'
+import type { ColumnResource, Resource } from './questions.ts'
 
 /** Answers whether a principal may do something, by the policy set in force. Deciding does no I/O and reads no clock. */
 export interface Decider {
@@ -24,6 +33,11 @@ export interface Decider {
   decideConnect(request: ConnectRequest): Decision
   /** Whether a statement may run: each of its commands on each relation it may mean. Never throws. */
   decideStatement(request: StatementRequest): Decision
+  /**
+   * Whether a session may see the values of a classified column: only where it may for each of the column's tags. Never
+   * throws: what cannot be decided is masked.
+   */
+  decideUnmask(request: UnmaskRequest): 'raw' | 'masked'
   /** Puts another set in force, for running sessions too: from the next decision on. */
   replace(set: PolicySet): void
   /** The set in force. */
@@ -40,6 +54,7 @@ export function createDecider(initial: PolicySet): Decider {
   return {
     decideConnect: (request) => decideConnect(state, request),
     decideStatement: (request) => decideStatement(state, request),
+    decideUnmask: (request) => decideUnmask(state, request),
     replace: (set) => {
       state = prepare(set, { id: state.id, version: state.version + 1 })
     },
@@ -70,6 +85,13 @@ interface State {
   readonly answers: Map<string, Answer>
   /** Decisions by analysis: one text that many sessions send is one object. */
   readonly decisions: WeakMap<StatementAnalysis, Map<string, Decision>>
+  readonly columns: WeakMap<DatabaseResource, WeakMap<ClassifiedColumn, readonly ColumnQuestion[]>>
+}
+
+/** A column with some of its tags, and these as part of a key. */
+interface ColumnQuestion {
+  readonly resource: ColumnResource
+  readonly tags: string
 }
 
 /** Cedar keeps prepared sets by name for as long as the process lives: two names per decider, used again and again. */
@@ -91,6 +113,7 @@ function prepare(set: PolicySet, as: { id: string; version: number }): State {
     keys: keysOf(set.vocabulary),
     answers: new Map(),
     decisions: new WeakMap(),
+    columns: new WeakMap(),
   }
 }
 
@@ -109,6 +132,28 @@ function decideConnect(state: State, request: ConnectRequest): Decision {
     context: () => ({ session: sessionContext(state.set.vocabulary, request) }),
   })
   return answer.effect === 'allow' ? answer : { ...answer, command: 'connect', resource: resource.shown }
+}
+
+function decideUnmask(state: State, request: UnmaskRequest): 'raw' | 'masked' {
+  const { vocabulary } = state.set
+  const key = `${state.keys.session(request)}|unmask`
+  const context = () => ({ session: sessionContext(vocabulary, request) })
+  for (const { resource, tags } of questionsAbout(state, request)) {
+    const answer = ask({ state, key: `${key}|${tags}`, request }, { action: 'unmask', resource, context })
+    if (answer.effect !== 'allow') return 'masked'
+  }
+  return 'raw'
+}
+
+/** The questions about a column, made once for as long as the same column is asked about in the same database. */
+function questionsAbout(state: State, { database, column }: UnmaskRequest): readonly ColumnQuestion[] {
+  const ofDatabase = state.columns.get(database) ?? new WeakMap<ClassifiedColumn, readonly ColumnQuestion[]>()
+  const known = ofDatabase.get(column)
+  if (known !== undefined) return known
+  const resources = columnResources(column, { database, vocabulary: state.set.vocabulary })
+  const questions = resources.map((resource) => ({ resource, tags: JSON.stringify(resource.tags) }))
+  state.columns.set(database, ofDatabase.set(column, questions))
+  return questions
 }
 
 function decideStatement(state: State, request: StatementRequest): Decision {
@@ -137,7 +182,7 @@ const severity: Record<Denial['reason'], number> = {
 }
 
 function decideAfresh(state: State, request: StatementRequest): Decision {
-  const { statement, database, statementCount } = request
+  const { statement, database } = request
   const { vocabulary } = state.set
   const who = { state, key: state.keys.session(request), request }
   const at = { database: database.name, vocabulary }
@@ -146,7 +191,7 @@ function decideAfresh(state: State, request: StatementRequest): Decision {
   const permits = new Map<string, DeterminingPolicy>()
   const denials: Denial[] = []
   for (const command of commandsOf(statement)) {
-    const facts = statementContext(vocabulary, { statement, command, statementCount })
+    const facts = statementContext(vocabulary, { request, command })
     const asked = { ...who, key: `${who.key}|${command.name}|${JSON.stringify(facts)}` }
     const resources =
       command.relations.length === 0
@@ -259,7 +304,7 @@ function authorize(id: string, from: { principal: EntityJson; question: Question
 
 /** One entity per command, in its group; made once, since there are a few hundred of them at most. */
 const actionEntities = new Map<string, EntityJson>(
-  ['connect', ...commandGroups.keys()].map((id) => {
+  ['connect', 'unmask', ...commandGroups.keys()].map((id) => {
     const group = commandGroups.get(id)
     const parents = group === undefined ? [] : [group, 'statement'].map((parent) => ({ type: 'Action', id: parent }))
     return [id, { uid: { type: 'Action', id }, attrs: {}, parents }]

@@ -1,3 +1,4 @@
+import type { Tag } from '../core/classification.ts'
 import type { ConnectRequest, StatementRequest } from '../core/decision.ts'
 import { distinctPath, principalEntity, sessionContext } from './questions.ts'
 import { usesFact } from './vocabulary.ts'
@@ -7,7 +8,7 @@ import type { Vocabulary } from './vocabulary.ts'
 export interface Keys {
   /** Principal, database, session facts and, where policies look at it, the time in seconds. */
   session(request: ConnectRequest): string
-  /** The same and what else decides about a given analysis: search path and statement count. */
+  /** The same and what else decides about a given analysis: search path, statement count and tags. */
   statement(request: StatementRequest): string
 }
 
@@ -57,13 +58,21 @@ export function keysOf(vocabulary: Vocabulary): Keys {
     pathsOf.set(database, describe)
     return describe(path)
   }
+  const ofTags = remembered<readonly Tag[]>((tags) => JSON.stringify(tags))
+  const tagsKey = (fact: string) => {
+    const isUsed = usesFact(vocabulary, fact)
+    return (tags: readonly Tag[]) => (isUsed && tags.length > 0 ? ofTags(tags) : 0)
+  }
+  const ofTouched = tagsKey('statement.tags')
+  const ofPredicates = tagsKey('statement.predicateTags')
   const session = ({ principal, database, session, nowMs }: ConnectRequest) =>
     `${ofPrincipal(principal)}.${ofDatabase(database)}.${ofSession(session)}.${usesTime ? Math.floor(nowMs / 1_000) : 0}`
   return {
     session,
     statement: (request) => {
       const path = request.searchPath === null ? 'any' : ofPath(request.searchPath, request.database.name)
-      return `${session(request)}.${request.statementCount}.${path}`
+      const tags = `${ofTouched(request.tags)}.${ofPredicates(request.predicateTags)}`
+      return `${session(request)}.${request.statementCount}.${path}.${tags}`
     },
   }
 }

@@ -19,6 +19,11 @@ export function relationId(database: string, schema: string, relation: string): 
   return `${schemaId(database, schema)}.${quoteName(relation)}`
 }
 
+/** The id of the Column entity. */
+export function columnId(database: string, schema: string, relation: string, column: string): string {
+  return `${relationId(database, schema, relation)}.${quoteName(column)}`
+}
+
 /** One name as it stands in an id: bare where that is unambiguous, quoted as in SQL otherwise. */
 export function quoteName(name: string): string {
   return plainName.test(name) ? name : `"${name.replaceAll('"', '""')}"`

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net'
 import type { CedarValueJson, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs'
 import { commandGroups } from '../core/commands.ts'
-import type { DatabaseResource, SessionFacts } from '../core/decision.ts'
+import type { ClassifiedColumn, Tag } from '../core/classification.ts'
+import type { ConnectRequest, DatabaseResource, SessionFacts, StatementRequest } from '../core/decision.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Command, RelationName, StatementAnalysis } from '../core/statement.ts'
-import { parseId, quoteName, relationId, schemaId, unmentioned } from './names.ts'
+import { columnId, parseId, quoteName, relationId, schemaId, unmentioned } from './names.ts'
 import { usesFact } from './vocabulary.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
@@ -81,6 +82,41 @@ export function relationResources(
   return found
 }
 
+/**
+ * What has to be allowed before the values of a column are shown: the column with all its tags, and with each of them
+ * alone. A permit on one tag says nothing about another that the column carries too, so that the one alone decides; and
+ * only with all of them can a forbid on two at once be seen.
+ */
+export function columnResources(
+  column: ClassifiedColumn,
+  place: { database: DatabaseResource; vocabulary: Vocabulary },
+): readonly ColumnResource[] {
+  const { database, vocabulary } = place
+  const relation = oneRelation({ schema: column.schema, name: column.relation }, { ...place, isForbidOnly: false })
+  const exact = columnId(database.name, column.schema, column.relation, column.column)
+  const isNamed = vocabulary.entities.get('Column')?.has(exact) === true
+  const uid = { type: 'Column', id: isNamed ? exact : `${relation.uid.id}.${unmentioned}` }
+  const resource = (tags: readonly Tag[]): ColumnResource => {
+    const mentioned = [...new Set(tags)].filter((tag) => vocabulary.entities.get('Tag')?.has(tag)).sort()
+    const parents = [relation.uid, ...mentioned.map((id) => ({ type: 'Tag', id }))]
+    const entities = [...relation.entities, entity(uid, parents, database)]
+    return {
+      uid,
+      shown: `${relation.shown}.${quoteName(column.column)}`,
+      entities,
+      isForbidOnly: false,
+      tags: mentioned,
+    }
+  }
+  const alone = column.tags.map((tag) => resource([tag]))
+  return alone.length === 1 ? alone : [resource(column.tags), ...alone]
+}
+
+/** A column as a resource; its tags are as many of those it carries as policies name. */
+export interface ColumnResource extends Resource {
+  readonly tags: readonly Tag[]
+}
+
 /** The session's facts as `context.session`. */
 export function sessionContext(
   vocabulary: Vocabulary,
@@ -106,9 +142,10 @@ export function sessionContext(
 /** The facts of one command of a statement as `context.statement`. */
 export function statementContext(
   vocabulary: Vocabulary,
-  from: { statement: StatementAnalysis; command: Command; statementCount: number },
+  from: { request: Omit<StatementRequest, keyof ConnectRequest>; command: Command },
 ): Record<string, CedarValueJson> {
-  const { statement, command, statementCount } = from
+  const { request, command } = from
+  const { statement, statementCount, tags, predicateTags } = request
   const fact = <Value>(name: string, value: Value, neutral: Value) =>
     usesFact(vocabulary, `statement.${name}`) ? value : neutral
   return {
@@ -117,6 +154,8 @@ export function statementContext(
     count: fact('count', statementCount, 1),
     functions: usesFact(vocabulary, 'statement.functions') ? functionNames(statement) : [],
     opaque: fact('opaque', statement.opaque !== null, false),
+    tags: fact('tags', [...tags], []),
+    predicateTags: fact('predicateTags', [...predicateTags], []),
   }
 }
 

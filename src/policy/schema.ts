@@ -29,7 +29,15 @@ const session = record({
 })
 
 /** What policies may ask of the statement, as `context.statement`. */
-const statement = record({ kind: text, hasWhere: truth, count: whole, functions: texts, opaque: truth })
+const statement = record({
+  kind: text,
+  hasWhere: truth,
+  count: whole,
+  functions: texts,
+  opaque: truth,
+  tags: texts,
+  predicateTags: texts,
+})
 
 /**
  * The Cedar schema that every policy is validated against: one action per SQL command in its group, all groups in

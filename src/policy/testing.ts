@@ -64,5 +64,13 @@ export function statementRequest(
   statement: StatementAnalysis,
   facts: Partial<StatementRequest> = {},
 ): StatementRequest {
-  return { ...connectRequest(), statement, statementCount: 1, searchPath: ['public'], ...facts }
+  return {
+    ...connectRequest(),
+    statement,
+    statementCount: 1,
+    searchPath: ['public'],
+    tags: [],
+    predicateTags: [],
+    ...facts,
+  }
 }
