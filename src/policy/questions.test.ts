@@ -30,6 +30,8 @@ const pool = `
 @id("f7") forbid (principal, action in Action::"statement", resource) when { context.statement.count > 2 };
 @id("f8") forbid (principal, action, resource) when { context.session.weekday >= 6 };
 @id("f9") forbid (principal, action in Action::"write", resource in Schema::"shop.a.b") unless { context.session.actors.isEmpty() };
+@id("f10") forbid (principal, action in Action::"statement", resource) when { context.statement.predicateTags.contains("pii.card") };
+@id("f11") forbid (principal is Agent, action in Action::"statement", resource) unless { context.statement.tags.isEmpty() };
 `.replace('shop.a.b', 'shop.\\"a.b\\"')
 
 const principals = fc.record({
@@ -64,6 +66,8 @@ const requests: fc.Arbitrary<StatementRequest> = fc
     }),
     nowMs: fc.integer({ min: 0, max: 4_000_000_000_000 }),
     statementCount: fc.integer({ min: 1, max: 4 }),
+    tags: fc.subarray(['pii.card', 'pii.email']),
+    predicateTags: fc.subarray(['pii.card', 'pii.email']),
     commands: fc.array(commands, { minLength: 1, maxLength: 3 }),
     functions: fc.subarray(['pg_sleep', 'pg_catalog.pg_sleep', 'now']),
   })
@@ -93,7 +97,7 @@ const chosenIds = fc.subarray(
 
 /** The slow plain way: every command on every relation by its own name, checked against the schema, nothing left out. */
 function isAllowedPlainly(ids: readonly string[], request: StatementRequest): boolean {
-  const { principal, database, session, statement, statementCount, nowMs } = request
+  const { principal, database, session, statement, statementCount, tags: touched, predicateTags, nowMs } = request
   const now = new Date(nowMs)
   const type = { human: 'Human', service: 'Service', agent: 'Agent' }[principal.kind]
   const group = (id: string) => ({ uid: { type: 'Group', id }, attrs: {}, parents: [] })
@@ -127,6 +131,8 @@ function isAllowedPlainly(ids: readonly string[], request: StatementRequest): bo
             count: statementCount,
             functions: [...new Set(names)],
             opaque: statement.opaque !== null,
+            tags: [...touched],
+            predicateTags: [...predicateTags],
           },
           session: {
             clientAddress: {
@@ -179,7 +185,7 @@ describe('deciding with what no policy looks at left out', () => {
     fc.assert(
       fc.property(
         chosenIds,
-        fc.constantFrom('f0', 'f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'f9'),
+        fc.constantFrom('f0', 'f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'f9', 'f10', 'f11'),
         requests,
         (ids, forbid, request) => {
           const without = createDecider(chosen(ids.filter((id) => id !== forbid))).decideStatement(request)
@@ -189,6 +195,40 @@ describe('deciding with what no policy looks at left out', () => {
       ),
       { numRuns: 200, interruptAfterTimeLimit: 10_000 },
     )
+  })
+})
+
+describe('an answer kept for one statement', () => {
+  const permit = 'permit (principal, action, resource);\n'
+  const forbid = (when: string) =>
+    `@id("f") forbid (principal, action in Action::"statement", resource) when { ${when} };`
+  const statement = statementOf('SELECT', ['public.t'])
+  const asked = (policies: string) => {
+    const decider = createDecider(policySetOf(permit + policies))
+    return (tags: readonly string[], predicateTags: readonly string[]) =>
+      decider.decideStatement(statementRequest(statement, { tags, predicateTags })).effect
+  }
+
+  test('does not serve the same text once it touches other tags', () => {
+    const decide = asked(forbid('context.statement.tags.contains("pii.card")'))
+    assert.equal(decide([], []), 'allow')
+    assert.equal(decide(['pii.card'], []), 'deny')
+    assert.equal(decide(['pii.email'], ['pii.card']), 'allow')
+    assert.equal(decide(['pii.card', 'pii.email'], []), 'deny')
+  })
+
+  test('does not serve the same text once other tags decide about its rows', () => {
+    const decide = asked(forbid('context.statement.predicateTags.containsAny(["pii.card", "secret"])'))
+    assert.equal(decide(['pii.card', 'secret'], []), 'allow')
+    assert.equal(decide(['pii.card', 'secret'], ['secret']), 'deny')
+    assert.equal(decide(['pii.card', 'secret'], ['pii.card","secret']), 'allow')
+  })
+
+  test('serves the text with whatever tags where no policy looks at them', () => {
+    const decider = createDecider(policySetOf(permit))
+    const decide = (tags: readonly string[]) =>
+      decider.decideStatement(statementRequest(statement, { tags, predicateTags: tags }))
+    assert.equal(decide(['a']), decide(['b']))
   })
 })
 

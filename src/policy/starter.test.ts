@@ -5,7 +5,7 @@ import { commandGroups } from '../core/commands.ts'
 import type { ActionGroup } from '../core/commands.ts'
 import { createDecider, loadPolicySet } from './policy.ts'
 import type { Decider } from './policy.ts'
-import { connectRequest, principalNamed, statementOf, statementRequest } from './testing.ts'
+import { connectRequest, principalNamed, statementOf, statementRequest, unmaskRequest } from './testing.ts'
 
 const who = {
   engineer: principalNamed('alice', { groups: ['engineering'] }),
@@ -95,6 +95,34 @@ describe('the starter policies', () => {
       decider.decideStatement(statementRequest(statementOf('CREATE TABLE', ['public.x']), { principal })).effect
     assert.equal(decide({ ...who.ci, kind: 'human' }), 'deny')
     assert.equal(decide({ ...who.dba, kind: 'service' }), 'deny')
+  })
+
+  test('show nobody a classified column, but cards to those who look into fraud', () => {
+    const decide = (principal: (typeof who)[Who], tags: readonly string[]) =>
+      decider.decideUnmask(unmaskRequest(['public', 'customers', 'card'], tags, { principal }))
+    for (const principal of Object.values(who)) {
+      assert.equal(decide(principal, ['pii.email']), 'masked', principal.name)
+      assert.equal(decide(principal, ['pii.card']), 'masked', principal.name)
+    }
+    const investigator = { ...who.support, groups: ['support', 'fraud'] }
+    assert.equal(decide(investigator, ['pii.card']), 'raw')
+    assert.equal(decide(investigator, ['pii.card', 'pii.name']), 'masked')
+    assert.equal(decide({ ...investigator, kind: 'agent' }, ['pii.card']), 'masked')
+  })
+
+  test('refuse to look for a card to all but those', () => {
+    const decide = (groups: readonly string[], predicateTags: readonly string[]) =>
+      decider.decideStatement(
+        statementRequest(statementOf('SELECT', ['public.customers']), {
+          principal: { ...who.support, groups },
+          tags: ['pii.card'],
+          predicateTags,
+        }),
+      )
+    const refused = decide(['support'], ['pii.card'])
+    assert.equal(refused.effect === 'deny' && refused.policies.map(({ id }) => id).join(), 'no-search-by-card')
+    assert.equal(decide(['support'], []).effect, 'allow')
+    assert.equal(decide(['support', 'fraud'], ['pii.card']).effect, 'allow')
   })
 
   test('advise what to do at every forbid', () => {

@@ -1,4 +1,5 @@
-import type { ConnectRequest, StatementRequest } from '../core/decision.ts'
+import { columnKey } from '../core/catalog.ts'
+import type { ConnectRequest, StatementRequest, UnmaskRequest } from '../core/decision.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { parsePolicies } from './load.ts'
@@ -73,4 +74,16 @@ export function statementRequest(
     predicateTags: [],
     ...facts,
   }
+}
+
+/** For tests: a question about a column of the database `shop`; its name is given in its parts. */
+export function unmaskRequest(
+  name: readonly [schema: string, relation: string, column: string],
+  tags: readonly string[],
+  facts: Partial<UnmaskRequest> = {},
+): UnmaskRequest {
+  const [schema, relation, column] = name
+  const masking = { function: 'redact' } as const
+  const classified = { key: columnKey(1, 1), schema, relation, column, tags, masking, origin: 'file' } as const
+  return { ...connectRequest(), column: classified, ...facts }
 }
