@@ -54,7 +54,8 @@ function createRelay({ analyzer, decider, journal, principal }: Domains) {
     policy: decider,
     journal,
     log: console,
-    statementMembers: createStatementEncoder(),
+    redaction: null,
+    statementMembers: createStatementEncoder(null),
   }
   const way = new StatementWay(services, {
     principal,
@@ -63,6 +64,7 @@ function createRelay({ analyzer, decider, journal, principal }: Domains) {
     names,
     settings,
     members,
+    protection: null,
   })
   const frontendMessages = new FrontendMessages(exchange, way, () => undefined)
   const client = new ClientStream(frontendMessages, {
@@ -72,10 +74,8 @@ function createRelay({ analyzer, decider, journal, principal }: Domains) {
     },
     terminated: () => undefined,
   })
-  const backendMessages = new BackendMessages(exchange, journal, members, {
-    sessionChanged: () => undefined,
-    fatal: () => undefined,
-  })
+  const news = { sessionChanged: () => undefined, fatal: () => undefined }
+  const backendMessages = new BackendMessages(exchange, { journal, members, news, guard: null })
   return { client, backend: new BackendStream(backendMessages, { deliver: () => undefined }) }
 }
 

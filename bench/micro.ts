@@ -42,7 +42,7 @@ export async function benchMicro(): Promise<string> {
       client: { address: '127.0.0.1', port: 50_000, application: 'pgbench', tls: null },
       database: 'bench',
     })
-    const statement = createStatementEncoder()(firstOf(analyze(selectSql)), 'full')
+    const statement = createStatementEncoder(null)(firstOf(analyze(selectSql)), 'full', 'none')
     const how = '"policies":["engineering-reads-and-writes"],"protocol":"extended","parameters":["12345"]'
     for (const entries of [1, 8, 64]) {
       const us = await timeTurns(() => {

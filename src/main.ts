@@ -60,7 +60,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         databases,
         expiryGraceMs: config.session.expiryGraceS * 1_000,
       },
-      { identity, policy, journal, log, statementMembers: createStatementEncoder() },
+      { identity, policy, journal, log, redaction: null, statementMembers: createStatementEncoder(null) },
     )
     log.info({ address, port: gateway.port, databases: [...databases.keys()] }, 'Postern is listening')
     return {
@@ -187,6 +187,7 @@ function openDatabase(
     resource: { name, labels },
     role,
     sql,
+    protection: null,
     connect(startup, signal) {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(limits.backendConnectDeadlineMs)])
       const target = { host, port, database, role, tls }

@@ -39,6 +39,8 @@ export const limits = {
   clientMessageBytesMax: 64 * 1024 * 1024,
   /** One message of the backend that has to be held whole: errors, notices, row descriptions, command tags. */
   backendHeldMessageBytesMax: 16 * 1024 * 1024,
+  /** One row that has to be masked: it is held whole. */
+  maskedRowBytesMax: 64 * 1024 * 1024,
   /** Messages of one session that PostgreSQL has not answered yet; beyond it the client is not read. */
   inFlightMessagesMax: 20_000,
   /** Prepared statements that one session may hold. */
@@ -101,4 +103,20 @@ export const limits = {
   policyCheckDeadlineMs: 60_000,
   /** Answers of policies kept; one is a few hundred bytes. */
   policyAnswersMax: 20_000,
+  /** A classification file before any of it is parsed; a column takes about 50 bytes. */
+  classificationFileBytesMax: 8 * 1024 * 1024,
+  /** What is remembered of the classification of one database, as a file. */
+  classificationMemoryBytesMax: 64 * 1024 * 1024,
+  /** Snapshots of the catalog in which a remembered attribute may be missing before it is forgotten. */
+  classificationAbsencesMax: 20,
+  /** One value that detectors look at; of a longer one the beginning. */
+  detectedCharsMax: 65_536,
+  /** How long reading the catalog waits for a lock that some session's ALTER holds. */
+  catalogLockWaitMsMax: 1_000,
+  /** One query of the catalog. */
+  catalogQueryMsMax: 30_000,
+  /** One snapshot of the catalog, connecting included; then it counts as failed. */
+  catalogLoadMsMax: 120_000,
+  /** The rows of one query that the gateway asks for itself; of 2,000 tables' columns they are about 3 MB. */
+  ownQueryRowsBytesMax: 512 * 1024 * 1024,
 } as const

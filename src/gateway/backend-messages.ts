@@ -12,6 +12,7 @@ import {
 import type { Exchange } from './exchange.ts'
 import type { Execution, Operation, QueryOperation } from './operations.ts'
 import type { Records } from './services.ts'
+import type { SessionProtection } from './session-protection.ts'
 
 /** How an execution ended, for its outcome entry. */
 type Ending =
@@ -28,6 +29,11 @@ export interface BackendNews {
   fatal(sqlstate: string): void
 }
 
+/** What watches over the answers of a database with a classification. */
+type AnswerGuard = Pick<SessionProtection, 'results' | 'catalog'>
+
+const nothing = Buffer.alloc(0)
+
 /**
  * PostgreSQL's messages after log-in: to which of the pending operations each belongs, what that means for the
  * session, and what goes on record. An answer that fits no pending operation ends the session, because from there on
@@ -39,20 +45,53 @@ export class BackendMessages {
   /** Who, and in which session: the members of every outcome. */
   readonly #members: Buffer
   readonly #news: BackendNews
+  readonly #guard: AnswerGuard | null
+  /** Whether a ROLLBACK TO SAVEPOINT was answered since ReadyForQuery. */
+  #isTakenBack = false
   /** How many operations that may have changed settings were answered since ReadyForQuery. */
   #unsettling = 0
   /** The last execution of the current segment: an error at Sync (a failed commit) is its error. */
   #lastExecution: Execution | null = null
 
-  constructor(exchange: Exchange, journal: Records, members: Buffer, news: BackendNews) {
+  constructor(
+    exchange: Exchange,
+    parts: {
+      readonly journal: Records
+      readonly members: Buffer
+      readonly news: BackendNews
+      readonly guard: AnswerGuard | null
+    },
+  ) {
     this.#exchange = exchange
-    this.#journal = journal
-    this.#members = members
-    this.#news = news
+    this.#journal = parts.journal
+    this.#members = parts.members
+    this.#news = parts.news
+    this.#guard = parts.guard
   }
 
-  /** The execution that rows arriving now belong to; null where there should not be any. */
-  get current(): Execution | null {
+  /** Whether what arrives answers the gateway itself. */
+  get isOwn(): boolean {
+    return this.#exchange.own !== null
+  }
+
+  /** What the client gets in the place of a row or of COPY data that arrives now; null for the message as it is. */
+  maskerOf(type: number): ((message: Buffer) => Buffer) | null {
+    if (this.#guard === null) return null
+    const execution = this.#current
+    return execution === null ? null : this.#guard.results.maskerOf(execution, type)
+  }
+
+  /** Counts a row or COPY data for the execution it belongs to. */
+  countData(type: number, length: number): void {
+    const execution = this.#current
+    if (execution === null) {
+      throw new PosternError('protocol_violation', 'PostgreSQL sent data where none was asked for')
+    }
+    if (type === backend.DataRow) execution.rows += 1
+    execution.bytes += length + 1
+  }
+
+  get #current(): Execution | null {
     const operation = this.#exchange.pending.oldest
     if (operation?.kind === 'execute') return operation.execution
     if (operation?.kind === 'query') return operation.executions[operation.finished] ?? null
@@ -62,6 +101,11 @@ export class BackendMessages {
   /** Takes in one whole message that is not a row; returns what the client gets instead, or null for the message itself. */
   take(type: number, body: Buffer): Buffer | null {
     const exchange = this.#exchange
+    if (exchange.own !== null && type !== backend.NotificationResponse) {
+      if (type === backend.ErrorResponse) this.#noteFatal(decodeErrorResponse(body))
+      if (exchange.own.take(type, body)) exchange.own = null
+      return nothing
+    }
     switch (type) {
       case backend.ParseComplete:
         exchange.names.define({ prepared: this.#answered('parse').prepared })
@@ -78,11 +122,11 @@ export class BackendMessages {
         this.#noteParameterTypes(body)
         return null
       case backend.NoData:
-        this.#answered('describe')
-        return null
+        return this.#takeDescription(null)
       case backend.RowDescription:
-        if (exchange.pending.oldest?.kind === 'describe') exchange.answer()
-        else this.#expectRunning('RowDescription')
+        if (exchange.pending.oldest?.kind === 'describe') return this.#takeDescription(body)
+        this.#expectRunning('RowDescription')
+        if (this.#current !== null) this.#guard?.results.describe(this.#current, body)
         return null
       case backend.CommandComplete:
         this.#finish({ outcome: 'completed', tag: decodeCommandComplete(body).tag })
@@ -99,6 +143,7 @@ export class BackendMessages {
         return null
       case backend.CopyOutResponse:
         this.#expectRunning('CopyOutResponse')
+        if (this.#current !== null) this.#guard?.results.describeCopy(this.#current, body)
         return null
       case backend.CopyDone:
         this.#expectRunning('CopyDone')
@@ -112,8 +157,9 @@ export class BackendMessages {
         this.#takeParameterStatus(body)
         return null
       case backend.NoticeResponse:
+        return this.#guard?.results.scrub(type, body, exchange.pending.oldest) ?? null
       case backend.NotificationResponse:
-        return null
+        return this.#guard?.results.scrubNotification(body) ?? null
       default:
         throw outOfOrder(`message type ${String(type)}`)
     }
@@ -121,11 +167,21 @@ export class BackendMessages {
 
   /** The connection is gone: closes every execution whose end nobody will hear of. */
   abandon(): void {
+    this.#exchange.own?.abandon()
+    this.#exchange.own = null
     for (;;) {
       const operation = this.#exchange.answer()
       if (operation === undefined) return
       for (const execution of openExecutions(operation)) this.#recordOutcome(execution, { outcome: 'abandoned' })
     }
+  }
+
+  #takeDescription(body: Buffer | null): Buffer | null {
+    const { prepared, isOwn } = this.#answered('describe')
+    if (prepared !== null && this.#guard !== null) {
+      prepared.description = body === null ? null : this.#guard.results.described(body)
+    }
+    return isOwn ? nothing : null
   }
 
   #answered<K extends Operation['kind']>(kind: K): Extract<Operation, { kind: K }> {
@@ -160,7 +216,7 @@ export class BackendMessages {
     this.#noteAnswered(operation)
     this.#endCopy()
     this.#lastExecution = execution
-    if (ending.outcome === 'completed') this.#exchange.names.complete(execution.statement, ending.tag)
+    if (ending.outcome === 'completed') this.#exchange.names.complete(execution, ending.tag)
     this.#recordOutcome(execution, ending)
   }
 
@@ -174,23 +230,28 @@ export class BackendMessages {
     // How many statements an unparsed text holds is known when PostgreSQL is ready again.
     if (isUnparsed(execution)) return
     operation.finished += 1
-    if (ending.outcome === 'completed') this.#exchange.names.complete(execution.statement, ending.tag)
+    if (ending.outcome === 'completed') this.#exchange.names.complete(execution, ending.tag)
     this.#recordOutcome(execution, ending)
   }
 
   #takeError(body: Buffer): Buffer | null {
     const fields = decodeErrorResponse(body)
     const sqlstate = fields.get('C') ?? 'XX000'
-    const severity = fields.get('V') ?? fields.get('S') ?? 'ERROR'
     const operation = this.#exchange.pending.oldest
     const refusal = operation !== undefined && 'refusal' in operation ? operation.refusal : null
     const isOurs = refusal !== null && (fields.get('M') ?? '').includes(refusal.token)
     const ending: Ending = isOurs
       ? { outcome: 'refused', sqlstate: refusal.error.code }
       : { outcome: 'failed', sqlstate }
+    const scrubbed = isOurs ? null : (this.#guard?.results.scrub(backend.ErrorResponse, body, operation) ?? null)
     if (operation !== undefined) this.#failOldest(operation, ending)
-    if (severity === 'FATAL' || severity === 'PANIC') this.#news.fatal(sqlstate)
-    return isOurs ? encodeErrorResponse({ severity: 'ERROR', ...refusal.error }) : null
+    this.#noteFatal(fields)
+    return isOurs ? encodeErrorResponse({ severity: 'ERROR', ...refusal.error }) : scrubbed
+  }
+
+  #noteFatal(fields: ReadonlyMap<string, string>): void {
+    const severity = fields.get('V') ?? fields.get('S') ?? 'ERROR'
+    if (severity === 'FATAL' || severity === 'PANIC') this.#news.fatal(fields.get('C') ?? 'XX000')
   }
 
   /** An error belongs to the oldest operation; what follows it up to Sync is skipped by PostgreSQL. */
@@ -211,6 +272,7 @@ export class BackendMessages {
     }
     this.#exchange.answer()
     this.#noteAnswered(operation)
+    forgetDescribe(operation)
     if (operation.kind === 'execute' && operation.execution !== null) this.#recordOutcome(operation.execution, ending)
     this.#skipToSync()
     this.#endCopy()
@@ -232,6 +294,7 @@ export class BackendMessages {
       if (skipped.kind === 'sync') return
       this.#exchange.answer()
       this.#noteAnswered(skipped)
+      forgetDescribe(skipped)
       for (const execution of openExecutions(skipped)) this.#recordOutcome(execution, { outcome: 'skipped' })
     }
   }
@@ -239,6 +302,7 @@ export class BackendMessages {
   #takeReady(body: Buffer): void {
     const { status } = decodeReadyForQuery(body)
     const exchange = this.#exchange
+    exchange.transactionStatus = status
     const operation = exchange.answer()
     if (operation?.kind === 'query') {
       const [execution, ...others] = openExecutions(operation)
@@ -254,6 +318,9 @@ export class BackendMessages {
     this.#unsettling = 0
     this.#lastExecution = null
     if (status === 'I') exchange.names.endTransaction()
+    this.#guard?.results.ready({ isInTransaction: status !== 'I' })
+    this.#guard?.catalog.ready({ takesBack: this.#isTakenBack })
+    this.#isTakenBack = false
   }
 
   #takeParameterStatus(body: Buffer): void {
@@ -269,7 +336,18 @@ export class BackendMessages {
     }
   }
 
+  /** Follows what the end of an execution means for what is known of the catalog and of the open transaction. */
+  #noteEnd(execution: Execution, ending: Ending): void {
+    const guard = this.#guard
+    if (guard === null) return
+    guard.results.finished(execution)
+    if (execution.statement.kind === 'ROLLBACK TO SAVEPOINT') this.#isTakenBack = true
+    if (execution.protection?.lineage.changesCatalog !== true || ending.outcome === 'abandoned') return
+    guard.catalog.changeAnswered(execution, { hasFailed: ending.outcome !== 'completed' })
+  }
+
   #recordOutcome(execution: Execution, ending: Ending): void {
+    this.#noteEnd(execution, ending)
     const durationUs = Math.round((performance.now() - execution.startedAtMs) * 1_000)
     let rows = execution.rows
     let how = ''
@@ -279,6 +357,8 @@ export class BackendMessages {
     } else if ('sqlstate' in ending) {
       how = `,"sqlstate":${JSON.stringify(ending.sqlstate)}`
     }
+    const masked = execution.masks?.filter((mask) => mask !== null).length ?? 0
+    if (masked > 0) how += `,"maskedColumns":${String(masked)}`
     this.#journal.append(
       'outcome',
       `"intent":${String(execution.intent)},"outcome":"${ending.outcome}"${how},"rows":${String(rows)},` +
@@ -286,6 +366,11 @@ export class BackendMessages {
       this.#members,
     )
   }
+}
+
+/** A Describe that failed or was skipped has told nothing. */
+function forgetDescribe(operation: Operation): void {
+  if (operation.kind === 'describe' && operation.prepared !== null) operation.prepared.describedAs = ''
 }
 
 /** The executions of an operation whose end has not been told yet. */

@@ -18,6 +18,7 @@ import type { BackendMessages } from './backend-messages.ts'
 import { BackendStream } from './backend-stream.ts'
 import type { Execution } from './operations.ts'
 import { emptyStatement } from '../core/statement.ts'
+import { newExecution } from './testing.ts'
 
 interface Run {
   readonly stream: BackendStream
@@ -30,11 +31,17 @@ const replacement = encodeErrorResponse({ severity: 'ERROR', code: '42501', mess
 
 /** A stream whose messages mean nothing, but that errors are replaced. */
 function start(current: 'expected' | 'unexpected' = 'expected'): Run {
-  const execution: Execution = { intent: 1, statement: emptyStatement, startedAtMs: 0, rows: 0, bytes: 0 }
+  const execution = newExecution(emptyStatement)
   const seen: string[] = []
   const delivered: Buffer[] = []
   const messages = {
-    current: current === 'expected' ? execution : null,
+    isOwn: false,
+    maskerOf: () => null,
+    countData(type: number, length: number): void {
+      if (current === 'unexpected') throw new PosternError('protocol_violation', 'data where none was asked for')
+      if (type === backend.DataRow) execution.rows += 1
+      execution.bytes += length + 1
+    },
     take(type: number, body: Buffer): Buffer | null {
       seen.push(`${String.fromCharCode(type)}${body.toString('latin1')}`)
       return type === backend.ErrorResponse ? replacement : null

@@ -57,14 +57,17 @@ export class BackendStream {
     this.#dataLeft -= offset
     let runStart = 0
     this.#neededBytes = headerBytes
+    const out: Buffer[] = []
     while (input.length - offset >= headerBytes) {
       const type = input[offset]
       if (type === undefined) break
       const length = input.readUInt32BE(offset + 1)
       if (length < 4) throw new PosternError('protocol_violation', 'PostgreSQL sent a message with an invalid length')
       const end = offset + 1 + length
-      if (type === backend.DataRow || type === backend.CopyData) {
-        this.#countData(type, length)
+      const isData = (type === backend.DataRow || type === backend.CopyData) && !this.#messages.isOwn
+      const mask = isData ? this.#messages.maskerOf(type) : null
+      if (isData && mask === null) {
+        this.#messages.countData(type, length)
         if (end > input.length) {
           this.#dataLeft = end - input.length
           offset = input.length
@@ -74,31 +77,36 @@ export class BackendStream {
         continue
       }
       if (end > input.length) {
-        if (length > limits.backendHeldMessageBytesMax) throw tooLarge(length)
+        if (length > (isData ? limits.maskedRowBytesMax : limits.backendHeldMessageBytesMax)) {
+          throw isData ? tooLargeToMask(length) : tooLarge(length)
+        }
         this.#neededBytes = end - offset
         break
       }
-      const replacement = this.#messages.take(type, input.subarray(offset + headerBytes, end))
+      if (isData) this.#messages.countData(type, length)
+      const replacement =
+        mask === null
+          ? this.#messages.take(type, input.subarray(offset + headerBytes, end))
+          : mask(input.subarray(offset, end))
       if (replacement !== null) {
-        if (offset > runStart) this.#outlet.deliver(input.subarray(runStart, offset))
-        this.#outlet.deliver(replacement)
+        if (offset > runStart) out.push(input.subarray(runStart, offset))
+        if (replacement.length > 0) out.push(replacement)
         runStart = end
       }
       offset = end
     }
     if (offset > runStart)
-      this.#outlet.deliver(runStart === 0 && offset === input.length ? input : input.subarray(runStart, offset))
+      out.push(runStart === 0 && offset === input.length ? input : input.subarray(runStart, offset))
+    const [first] = out
+    if (first !== undefined) this.#outlet.deliver(out.length === 1 ? first : Buffer.concat(out))
     return offset
   }
+}
 
-  #countData(type: number, length: number): void {
-    const execution = this.#messages.current
-    if (execution === null) {
-      throw new PosternError('protocol_violation', 'PostgreSQL sent data where none was asked for')
-    }
-    if (type === backend.DataRow) execution.rows += 1
-    execution.bytes += length + 1
-  }
+function tooLargeToMask(length: number): PosternError {
+  return new PosternError('message_too_large', `a row of ${String(length)} bytes is too large to be masked`, {
+    hint: 'Select the large value without the columns that are masked, or in pieces with substr().',
+  })
 }
 
 function tooLarge(length: number): PosternError {

@@ -1,4 +1,6 @@
+import type { TransactionStatus } from '../wire/backend.ts'
 import { type Operation, PendingOperations } from './operations.ts'
+import type { OwnQuery } from './own-query.ts'
 import { SessionNames } from './names.ts'
 import { SessionSettings } from './settings.ts'
 
@@ -17,6 +19,10 @@ export class Exchange {
   copy: CopyState = 'none'
   /** After an error in the extended protocol PostgreSQL skips everything up to Sync, and so do we. */
   isDiscarding = false
+  /** As PostgreSQL told when it was last ready. */
+  transactionStatus: TransactionStatus = 'I'
+  /** What the gateway itself asks on this connection now; nothing of the client is under way then. */
+  own: OwnQuery | null = null
   /** How many Queries and Syncs are pending: what is sent behind one of them runs even if what is before it fails. */
   #boundaries = 0
 
@@ -32,7 +38,7 @@ export class Exchange {
 
   /** Whether nothing is under way: the moment at which a session can end without cutting anything off. */
   get isIdle(): boolean {
-    return this.pending.length === 0 && this.copy === 'none'
+    return this.pending.length === 0 && this.copy === 'none' && this.own === null
   }
 
   /** Notes an operation that goes to PostgreSQL. */

@@ -29,6 +29,7 @@ function session(): {
       usesTime: false,
       decideConnect: () => allow,
       decideStatement: ({ statement }: StatementRequest) => (statement.kind === 'DELETE' ? deny : allow),
+      decideUnmask: () => 'masked',
     },
     journal: {
       append: (type, members, _shared, more) => recorded.push(`${type} ${more?.toString() ?? ''} ${members}`),
@@ -36,6 +37,7 @@ function session(): {
       isAvailable: true,
     },
     log: { debug() {}, info() {}, warn() {}, error() {} },
+    redaction: null,
     statementMembers: (statement) => Buffer.from(statement.sql),
   }
   const analyze = (sql: string): TextAnalysis | Promise<TextAnalysis> => {
@@ -60,6 +62,7 @@ function session(): {
     names: exchange.names,
     settings: exchange.settings,
     members: Buffer.alloc(0),
+    protection: null,
   })
   const messages = new FrontendMessages(exchange, way, (promise) => void promise)
   return {

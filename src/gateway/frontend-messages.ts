@@ -9,12 +9,13 @@ import {
   decodeFunctionCall,
   decodeParse,
   decodeQuery,
+  encodeDescribe,
   flush,
   frontend,
 } from '../wire/frontend.ts'
 import type { Exchange } from './exchange.ts'
 import { isReadAsUtf8, unsettledReason } from './lexing.ts'
-import { newPrepared, unknownPortal, unknownPrepared } from './names.ts'
+import { type Lookup, newPrepared, unknownPortal, unknownPrepared } from './names.ts'
 import {
   type Execution,
   newExecute,
@@ -24,8 +25,9 @@ import {
   type PreparedStatement,
 } from './operations.ts'
 import { failing, type OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
-import { encodedParameters, howExecuted } from './record.ts'
+import { encodedParameters, howExecuted, type RedactsParameter } from './record.ts'
 import { type Refusal, refusalOf, severalStatements, tooManyStatements } from './refusal.ts'
+import { checkType } from './message-types.ts'
 import { type Allowed, type StatementWay, syntaxRefusal } from './statement.ts'
 
 /**
@@ -89,10 +91,10 @@ export class FrontendMessages {
     if (this.#unrecorded.size === 0) return
     for (const item of this.#unrecorded) {
       if ('prepared' in item) {
-        this.#way.recordPrepare(
-          item.prepared.statement,
-          `"step":"bind","statement":${JSON.stringify(item.prepared.name)},"parameters":${encodedParameters(item)}`,
-        )
+        const { statement, name } = item.prepared
+        const parameters = encodedParameters(item, this.#redactsParametersOf(statement))
+        const bound = `"step":"bind","statement":${JSON.stringify(name)},"parameters":${parameters}`
+        this.#way.recordPrepare(statement, bound)
       } else {
         this.#way.recordPrepare(item.statement, `"step":"parse","statement":${JSON.stringify(item.name)}`)
       }
@@ -145,8 +147,9 @@ export class FrontendMessages {
     const prepared = new Map<string, StatementAnalysis>()
     const declared = new Map<string, StatementAnalysis>()
     let followsSetting = false
+    let followsChange = false
     for (const statement of statements) {
-      const place = { count: statements.length, prepared, declared, followsSetting }
+      const place = { count: statements.length, prepared, declared, followsSetting, followsChange }
       const verdict = this.#way.decide(statement, place)
       const { prepares, declares } = statement.names
       if (prepares !== null) prepared.set(prepares.name, prepares.analysis)
@@ -154,6 +157,7 @@ export class FrontendMessages {
       followsSetting ||= statement.mayChangeSettings
       if (verdict === 'undecided') return 'hold'
       if ('refusal' in verdict) return this.#refuseStatement(newQuery([]), { statement, text, verdict }, batch)
+      followsChange ||= verdict.allowed.protection?.lineage.changesCatalog === true
       allowed.push(verdict.allowed)
     }
     const how = `"protocol":"simple"${statements.length > 1 ? `,"statements":${String(statements.length)}` : ''}`
@@ -161,8 +165,9 @@ export class FrontendMessages {
     for (const [index, statement] of statements.entries()) {
       const verdict = allowed[index]
       if (verdict === undefined) throw new Error('a statement was not decided')
-      executions.push(this.#way.record(statement, verdict, how))
-      this.#noteRun(statement)
+      const execution = this.#way.record(statement, verdict, { members: how, portal: null })
+      executions.push(execution)
+      this.#noteRun(execution)
     }
     return this.#pass(newQuery(executions), batch)
   }
@@ -195,12 +200,19 @@ export class FrontendMessages {
     const lookup = this.#exchange.names.prepared(bind.statement)
     if (lookup === 'undecided') return 'hold'
     const prepared = lookup === 'unknown' ? unknownPrepared(bind.statement) : lookup.found
-    const portal: Portal = { name: bind.portal, prepared, bind, parameters: '[]' }
-    const operation: Operation = { kind: 'bind', portal, refusal: null }
     const verdict = this.#way.decide(prepared.statement)
     if (verdict === 'undecided') return 'hold'
+    const protection = 'allowed' in verdict ? verdict.allowed.protection : null
+    const { resultFormats } = bind
+    const portal: Portal = { name: bind.portal, prepared, bind, resultFormats, parameters: '[]', protection }
+    const operation: Operation = { kind: 'bind', portal, refusal: null }
     if ('refusal' in verdict) {
       return this.#refuseStatement(operation, { statement: prepared.statement, text: null, verdict }, batch)
+    }
+    const refusal = this.#way.checkParameters(portal, protection)
+    if (refusal !== null) {
+      const refused = { statement: prepared.statement, text: null, verdict: { refusal } }
+      return this.#refuseStatement(operation, refused, batch)
     }
     this.#unrecorded.add(portal)
     return this.#pass(operation, batch)
@@ -222,20 +234,47 @@ export class FrontendMessages {
     prepared.executions += 1
     this.#unrecorded.delete(prepared)
     this.#unrecorded.delete(portal)
-    const execution = this.#way.record(statement, verdict.allowed, howExecuted(portal))
-    this.#noteRun(statement)
+    const members = howExecuted(portal, this.#redactsParametersOf(statement))
+    const execution = this.#way.record(statement, verdict.allowed, { members, portal })
+    this.#noteRun(execution)
+    const describes = this.#describeFor(execution)
     const treatment = this.#pass(newExecute(execution), batch)
-    if (this.#exchange.copy !== 'expected') return treatment
     // Nothing more is sent until it has answered, so it must not wait for more before it does.
-    return Buffer.concat([executeHeader(body), body, flush])
+    const ends = this.#exchange.copy === 'expected' ? [flush] : []
+    if (describes === null && ends.length === 0) return treatment
+    return Buffer.concat([describes ?? Buffer.alloc(0), executeHeader(body), body, ...ends])
+  }
+
+  /**
+   * The Describe that a masked result needs and the client has not sent: a masking plan rests on a real RowDescription.
+   * Its answer is not passed on. One that was read under another schema or other settings does not count.
+   */
+  #describeFor({ protection, fixed, portal }: Execution): Buffer | null {
+    if (portal === null || protection === null) return null
+    if (!protection.isMasking && fixed?.isMasking !== true) return null
+    const as = this.#describingAs(protection.schema.key)
+    if (portal.prepared.describedAs === as) return null
+    portal.prepared.describedAs = as
+    this.#exchange.send({ kind: 'describe', prepared: portal.prepared, isOwn: true })
+    return encodeDescribe('P', portal.name)
+  }
+
+  #describingAs(schema: string): string {
+    return `${schema} ${String(this.#exchange.settings.epoch)}`
+  }
+
+  #redactsParametersOf(statement: StatementAnalysis): RedactsParameter {
+    return this.#way.parameterRedactionOf(statement)
   }
 
   #treatDescribe(body: Buffer): Treatment {
     const { target, name } = decodeDescribe(body)
     this.#checkNames(name)
-    const lookup = target === 'S' ? this.#exchange.names.prepared(name) : 'unknown'
-    const prepared = typeof lookup === 'object' ? lookup.found : null
-    this.#exchange.send({ kind: 'describe', prepared })
+    const { names } = this.#exchange
+    const prepared = target === 'S' ? foundOf(names.prepared(name)) : (foundOf(names.portal(name))?.prepared ?? null)
+    const schema = this.#way.schemaKey
+    if (prepared !== null && schema !== null) prepared.describedAs = this.#describingAs(schema)
+    this.#exchange.send({ kind: 'describe', prepared, isOwn: false })
     return 'forward'
   }
 
@@ -309,7 +348,9 @@ export class FrontendMessages {
   }
 
   /** Follows what running `statement` means for the messages behind it. */
-  #noteRun(statement: StatementAnalysis): void {
+  #noteRun(execution: Execution): void {
+    const { statement, protection } = execution
+    if (protection?.lineage.changesCatalog === true) this.#way.noteCatalogChange(execution)
     if (statement.copy === 'in') this.#exchange.copy = 'expected'
     if (statement.mayChangeSettings) this.#exchange.settings.unsettle()
   }
@@ -339,6 +380,10 @@ export class FrontendMessages {
   }
 }
 
+function foundOf<T>(lookup: Lookup<T>): T | null {
+  return typeof lookup === 'object' ? lookup.found : null
+}
+
 function executeHeader(body: Buffer): Buffer {
   const header = Buffer.alloc(5)
   header.writeUInt8(frontend.Execute)
@@ -349,13 +394,4 @@ function executeHeader(body: Buffer): Buffer {
 function isPlain(name: string): boolean {
   for (let index = 0; index < name.length; index += 1) if (name.charCodeAt(index) > 0x7f) return false
   return true
-}
-
-const knownTypes: ReadonlySet<number> = new Set(Object.values(frontend))
-
-/** Refuses what PostgreSQL would end the session for, in its words. */
-function checkType(type: number): void {
-  if (type === frontend.PasswordMessage || !knownTypes.has(type)) {
-    throw new PosternError('protocol_violation', `invalid frontend message type ${String(type)}`)
-  }
 }

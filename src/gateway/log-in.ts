@@ -77,7 +77,17 @@ function decideConnect(
   }
   const statement = settingsStatement(parameters)
   if (statement === null) return
-  const request = { principal, database, session, statement, statementCount: 1, searchPath: null, tags: [], predicateTags: [], nowMs }
+  const request = {
+    principal,
+    database,
+    session,
+    statement,
+    statementCount: 1,
+    searchPath: null,
+    tags: [],
+    predicateTags: [],
+    nowMs,
+  }
   const settings = services.policy.decideStatement(request)
   if (settings.effect === 'deny') {
     const { error } = refusalOfDecision(settings)

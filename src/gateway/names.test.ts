@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { limits } from '../core/limits.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { newPrepared, SessionNames } from './names.ts'
+import { newExecution } from './testing.ts'
 import type { Execution, Operation, Portal } from './operations.ts'
 import { emptyStatement } from '../core/statement.ts'
 
@@ -12,7 +13,9 @@ const portalOf = (name: string, statement = emptyStatement): Portal => ({
   name,
   prepared: newPrepared('', statement),
   bind: null,
+  resultFormats: [],
   parameters: '[]',
+  protection: null,
 })
 
 function foundBy<T>(lookup: { readonly found: T } | string): T | string {
@@ -21,7 +24,7 @@ function foundBy<T>(lookup: { readonly found: T } | string): T | string {
 
 function executionOf(names: Partial<StatementAnalysis['names']>): Execution {
   const statement = { ...emptyStatement, names: { ...emptyStatement.names, ...names } }
-  return { intent: 1, statement, startedAtMs: 0, rows: 0, bytes: 0 }
+  return newExecution(statement)
 }
 
 test('a definition on its way counts within its segment, and is undecided behind the Sync that may follow its failure', () => {
@@ -61,7 +64,7 @@ test('PREPARE and DECLARE by Query are undecided until it is answered, and then 
   assert.equal(names.portal('c'), 'undecided')
   names.settled(query)
   assert.equal(names.prepared('s'), 'unknown')
-  for (const { statement } of [prepares, declares]) names.complete(statement, 'PREPARE')
+  for (const execution of [prepares, declares]) names.complete(execution, 'PREPARE')
   assert.equal(typeof names.prepared('s'), 'object')
   assert.equal(typeof names.portal('c'), 'object')
 })
@@ -75,11 +78,11 @@ test('Close, DEALLOCATE ALL and DISCARD ALL forget; the end of a transaction lea
   assert.equal(names.prepared('s'), 'unknown')
   for (const tag of ['DEALLOCATE ALL', 'DISCARD ALL']) {
     names.define({ prepared: first })
-    names.complete(emptyStatement, tag)
+    names.complete(newExecution(emptyStatement), tag)
     assert.equal(names.prepared('s'), 'unknown')
   }
   names.define({ portal: portalOf('p') })
-  names.complete(executionOf({ declares: 'c' }).statement, 'DECLARE CURSOR')
+  names.complete(executionOf({ declares: 'c' }), 'DECLARE CURSOR')
   names.endTransaction()
   assert.equal(names.portal('p'), 'unknown')
   assert.equal(typeof names.portal('c'), 'object')

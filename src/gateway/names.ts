@@ -1,7 +1,8 @@
 import { limits } from '../core/limits.ts'
 import { opaqueStatement, type StatementAnalysis } from '../core/statement.ts'
 import { Remembered } from './remembered.ts'
-import type { Operation, Portal, PreparedStatement } from './operations.ts'
+import type { Execution, Operation, Portal, PreparedStatement } from './operations.ts'
+import type { Protected } from './protection.ts'
 
 /** `found`, or nothing of that name is known, or an earlier answer has to arrive before it can be said. */
 export type Lookup<T> = { readonly found: T } | 'unknown' | 'undecided'
@@ -46,14 +47,15 @@ export class SessionNames {
       const { portal } = operation
       this.#portalsOnTheWay.set(portal.name, { found: portal, operation, segment })
     } else {
-      for (const statement of statementsOf(operation)) {
+      for (const { statement, protection } of executionsOf(operation)) {
         const { prepares, declares } = statement.names
         if (prepares !== null) {
           const found = newPrepared(prepares.name, prepares.analysis)
           this.#preparedOnTheWay.set(prepares.name, { found, operation, segment })
         }
         if (declares !== null) {
-          this.#portalsOnTheWay.set(declares, { found: newCursor(declares, statement), operation, segment })
+          const found = newCursor(declares, statement, protection)
+          this.#portalsOnTheWay.set(declares, { found, operation, segment })
         }
       }
     }
@@ -64,7 +66,7 @@ export class SessionNames {
   settled(operation: Operation): void {
     if (operation.kind === 'parse') arrived(this.#preparedOnTheWay, operation.prepared.name, operation)
     else if (operation.kind === 'bind') arrived(this.#portalsOnTheWay, operation.portal.name, operation)
-    for (const statement of statementsOf(operation)) {
+    for (const { statement } of executionsOf(operation)) {
       const { prepares, declares } = statement.names
       if (prepares !== null) arrived(this.#preparedOnTheWay, prepares.name, operation)
       if (declares !== null) arrived(this.#portalsOnTheWay, declares, operation)
@@ -78,10 +80,10 @@ export class SessionNames {
   }
 
   /** Takes in a statement that completed: it may have defined or dropped names. */
-  complete(statement: StatementAnalysis, tag: string): void {
+  complete({ statement, protection }: Pick<Execution, 'statement' | 'protection'>, tag: string): void {
     const { prepares, declares } = statement.names
     if (prepares !== null) this.define({ prepared: newPrepared(prepares.name, prepares.analysis) })
-    if (declares !== null) this.define({ portal: newCursor(declares, statement) })
+    if (declares !== null) this.define({ portal: newCursor(declares, statement, protection) })
     if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') this.#prepared.clear()
   }
 
@@ -113,16 +115,16 @@ function arrived<T>(onTheWay: Map<string, OnTheWay<T>>, name: string, operation:
   if (onTheWay.get(name)?.operation === operation) onTheWay.delete(name)
 }
 
-const none: readonly StatementAnalysis[] = []
+const none: readonly Execution[] = []
 
-function statementsOf(operation: Operation): readonly StatementAnalysis[] {
-  if (operation.kind === 'query') return operation.executions.map((execution) => execution.statement)
-  if (operation.kind === 'execute' && operation.execution !== null) return [operation.execution.statement]
+function executionsOf(operation: Operation): readonly Execution[] {
+  if (operation.kind === 'query') return operation.executions
+  if (operation.kind === 'execute' && operation.execution !== null) return [operation.execution]
   return none
 }
 
-function newCursor(name: string, statement: StatementAnalysis): Portal {
-  return { name, prepared: newPrepared('', statement), bind: null, parameters: '[]' }
+function newCursor(name: string, statement: StatementAnalysis, protection: Protected | null): Portal {
+  return { name, prepared: newPrepared('', statement), bind: null, resultFormats: [], parameters: '[]', protection }
 }
 
 /** A prepared statement that was not executed yet. */
@@ -131,7 +133,7 @@ export function newPrepared(
   statement: StatementAnalysis,
   parameterTypes: readonly number[] = [],
 ): PreparedStatement {
-  return { name, statement, parameterTypes, executions: 0 }
+  return { name, statement, parameterTypes, executions: 0, description: null, describedAs: '' }
 }
 
 /** Roughly what a statement takes, its members for the record included; most texts are shared, and some are not. */
@@ -147,5 +149,5 @@ export function unknownPrepared(name: string): PreparedStatement {
 /** A portal that PostgreSQL may know and Postern does not. */
 export function unknownPortal(name: string): Portal {
   const statement = opaqueStatement('', 'the portal was not opened in view of Postern')
-  return { name, prepared: newPrepared('', statement), bind: null, parameters: '[]' }
+  return newCursor(name, statement, null)
 }

@@ -1,6 +1,9 @@
 import type { StatementAnalysis } from '../core/statement.ts'
+import type { FieldDescription } from '../wire/backend.ts'
 import type { Bind } from '../wire/frontend.ts'
+import type { Protected } from './protection.ts'
 import type { Refusal } from './refusal.ts'
+import type { ColumnMask } from './services.ts'
 
 /** A named result of Parse or of SQL's PREPARE, as the session knows it. */
 export interface PreparedStatement {
@@ -11,6 +14,17 @@ export interface PreparedStatement {
   parameterTypes: readonly number[]
   /** How often it was executed in this session. */
   executions: number
+  /** What PostgreSQL said of its result, and against which schema its names were read then. */
+  description: Description | null
+  /** The schema and settings under which a Describe of it was sent last. */
+  describedAs: string
+}
+
+/** A RowDescription, without columns for what returns none. */
+export interface Description {
+  readonly fields: readonly FieldDescription[]
+  /** Masks by what they were planned for: the same object for as long as nothing has changed. */
+  readonly masks: Map<Protected, { readonly formats: string; readonly masks: readonly ColumnMask[] | null }>
 }
 
 /** A prepared statement bound to parameters, or a cursor that SQL declared. */
@@ -19,6 +33,10 @@ export interface Portal {
   readonly prepared: PreparedStatement
   /** The Bind message until its parameters are encoded for the record; null afterwards and for SQL cursors. */
   bind: Bind | null
+  /** Result formats as Bind gave them. */
+  readonly resultFormats: readonly number[]
+  /** What its statement did when it was bound or declared: what it returns was fixed then. */
+  readonly protection: Protected | null
   /** The parameters as a JSON array, once encoded. */
   parameters: string
 }
@@ -31,6 +49,16 @@ export interface Execution {
   readonly startedAtMs: number
   rows: number
   bytes: number
+  /** What is classified in it; null in a database without classification. */
+  readonly protection: Protected | null
+  /** What was fixed earlier for the cursor or portal whose rows it returns, where that differs. */
+  readonly fixed: Protected | null
+  /** The portal that it executes; null in the simple protocol. */
+  readonly portal: Portal | null
+  /** How its rows are masked; undefined until the first of them, or its description, has come. */
+  masks: readonly ColumnMask[] | null | undefined
+  /** What masks its COPY data. */
+  copyMasker: { take(data: Buffer): Buffer } | null
 }
 
 /**
@@ -42,7 +70,7 @@ export type Operation =
   | { readonly kind: 'parse'; readonly prepared: PreparedStatement; refusal: Refusal | null }
   | { readonly kind: 'bind'; readonly portal: Portal; refusal: Refusal | null }
   | { readonly kind: 'execute'; readonly execution: Execution | null; refusal: Refusal | null }
-  | { readonly kind: 'describe'; readonly prepared: PreparedStatement | null }
+  | { readonly kind: 'describe'; readonly prepared: PreparedStatement | null; readonly isOwn: boolean }
   | { readonly kind: 'close'; readonly target: 'S' | 'P'; readonly name: string }
   | { readonly kind: 'sync' }
 

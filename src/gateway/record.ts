@@ -1,11 +1,12 @@
 import type { DeterminingPolicy } from '../core/decision.ts'
+import { assertNever } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Principal } from '../core/principal.ts'
 import type { RelationName, StatementAnalysis } from '../core/statement.ts'
 import { type Bind, formatAt } from '../wire/frontend.ts'
 import { decodeParameter } from '../wire/parameters.ts'
 import type { Portal, PreparedStatement } from './operations.ts'
-import type { StatementForm } from './services.ts'
+import type { Redaction, Redacts, StatementForm } from './services.ts'
 import { createHash } from 'node:crypto'
 
 /** Where a session comes from, as every one of its entries says. */
@@ -41,17 +42,23 @@ export function outcomeMembers(session: string, principal: Principal): Buffer {
   return membersOf({ session, principal: { issuer, subject, name, kind, ...(actors.length > 0 ? { actors } : {}) } })
 }
 
-/** Encodes each analysed statement once in each form, for as long as its analysis is kept. */
-export function createStatementEncoder(): (statement: StatementAnalysis, form: StatementForm) => Buffer {
-  const encoded = {
-    full: new WeakMap<StatementAnalysis, Buffer>(),
-    short: new WeakMap<StatementAnalysis, Buffer>(),
-  }
-  return (statement, form) => {
-    const known = encoded[form].get(statement)
-    if (known !== undefined) return known
-    const members = statementMembers(statement, bounds[form])
-    encoded[form].set(statement, members)
+/** Encodes each analysed statement once in each form and redaction, for as long as its analysis is kept. */
+export function createStatementEncoder(
+  redacts: Redacts | null,
+): (statement: StatementAnalysis, form: StatementForm, redaction: Redaction) => Buffer {
+  const encoded = new Map<string, WeakMap<StatementAnalysis, Buffer>>()
+  return (statement, form, redaction) => {
+    const key = form + redaction
+    let known = encoded.get(key)
+    if (known === undefined) {
+      known = new WeakMap()
+      encoded.set(key, known)
+    }
+    const found = known.get(statement)
+    if (found !== undefined) return found
+    const sql = redactedSql(statement.sql, redaction, redacts)
+    const members = statementMembers({ ...statement, sql }, bounds[form])
+    known.set(statement, members)
     return members
   }
 }
@@ -61,7 +68,16 @@ const bounds = {
   short: { sqlCharsMax: limits.repeatedSqlCharsMax / 4, namesMax: 50 },
 }
 
-/** The members that describe a statement; the place where redaction will go. */
+function unredactable(): Error {
+  return new Error('a text has to be redacted and nothing can')
+}
+
+function redactedSql(sql: string, redaction: Redaction, redacts: Redacts | null): string {
+  if (redaction === 'none') return sql
+  if (redacts === null) throw unredactable()
+  return redaction === 'redacted' ? redacts.statement(sql) : redacts.screen(sql)
+}
+
 function statementMembers(statement: StatementAnalysis, { sqlCharsMax, namesMax }: (typeof bounds)['full']): Buffer {
   const { functions } = statement
   return membersOf({
@@ -85,25 +101,53 @@ export function policiesMember(policies: readonly DeterminingPolicy[]): string {
 }
 
 /** How a portal's execution came, as members of its intent entry. */
-export function howExecuted(portal: Portal): string {
+export function howExecuted(portal: Portal, redact: RedactsParameter): string {
   const { name, prepared } = portal
   return (
     `"protocol":"extended","statement":${JSON.stringify(prepared.name)},"portal":${JSON.stringify(name)},` +
-    `"execution":${String(prepared.executions)},"parameters":${encodedParameters(portal)}`
+    `"execution":${String(prepared.executions)},"parameters":${encodedParameters(portal, redact)}`
   )
 }
 
+/** What a parameter's text becomes before it is recorded. */
+export type RedactsParameter = (text: string) => string
+
+/** How parameters are recorded beside a text that is redacted in this way. */
+export function parameterRedaction(redaction: Redaction, redacts: Redacts | null): RedactsParameter {
+  if (redaction === 'none') return (text) => text
+  if (redacts === null) throw unredactable()
+  switch (redaction) {
+    case 'screened':
+      return (text) => redacts.screenParameter(text)
+    case 'redacted':
+      return (text) => redacts.parameter(text)
+    default:
+      return assertNever(redaction)
+  }
+}
+
+/** One parameter of a Bind as text; null is NULL or one that is not there. */
+export function boundText(bind: Bind, prepared: PreparedStatement, index: number): string | null {
+  const bytes = bind.parameters[index] ?? null
+  if (bytes === null) return null
+  // Masking puts nothing that long in the place of anything.
+  if (bytes.length > limits.recordedParameterCharsMax * 4) return ''
+  const typeOid = prepared.parameterTypes[index] ?? 0
+  if (formatAt(bind.parameterFormats, index) !== 1) return bytes.toString('utf8')
+  return typeOid === 0 ? bytes.toString('utf8') : decodeParameter(bytes, 1, typeOid)
+}
+
 /** Encodes a portal's parameters once, and lets go of the bytes they came in. */
-export function encodedParameters(portal: Portal): string {
+export function encodedParameters(portal: Portal, redact: RedactsParameter): string {
   if (portal.bind !== null) {
-    portal.parameters = parametersOf(portal.bind, portal.prepared)
+    portal.parameters = parametersOf(portal.bind, portal.prepared, redact)
     portal.bind = null
   }
   return portal.parameters
 }
 
 /** Encodes the parameters of a Bind as a JSON array, each value and the whole bounded. */
-export function parametersOf(bind: Bind, prepared: PreparedStatement): string {
+export function parametersOf(bind: Bind, prepared: PreparedStatement, redact: RedactsParameter): string {
   const { parameters, parameterFormats } = bind
   if (parameters.length === 0) return '[]'
   let charsLeft: number = limits.recordedParametersCharsMax
@@ -114,23 +158,29 @@ export function parametersOf(bind: Bind, prepared: PreparedStatement): string {
       break
     }
     const format = formatAt(parameterFormats, index) === 1 ? 1 : 0
-    const text = recordedParameter(bytes, format, prepared.parameterTypes[index] ?? 0)
+    const text = recordedParameter(bytes, { format, typeOid: prepared.parameterTypes[index] ?? 0, redact })
     charsLeft -= text === null ? 4 : text.length
     texts.push(text)
   }
   return JSON.stringify(texts)
 }
 
-function recordedParameter(bytes: Buffer | null, format: 0 | 1, typeOid: number): string | null {
+function recordedParameter(
+  bytes: Buffer | null,
+  as: { readonly format: 0 | 1; readonly typeOid: number; readonly redact: RedactsParameter },
+): string | null {
   if (bytes === null) return null
+  const { format, typeOid, redact } = as
   // Four bytes a character at the most: no need to decode a gigabyte in order to show its beginning.
   const bytesMax = limits.recordedParameterCharsMax * 4
   const isCut = bytes.length > bytesMax
-  if (isCut && format === 1)
-    return `\\x${bytes.subarray(0, limits.recordedParameterCharsMax / 2).toString('hex')}${cutMark(bytes.length)}`
+  if (isCut && format === 1) {
+    const start = bytes.subarray(0, limits.recordedParameterCharsMax / 2).toString('hex')
+    return redact(`\\x${start}`) + cutMark(bytes.length)
+  }
   const text = decodeParameter(isCut ? bytes.subarray(0, bytesMax) : bytes, format, typeOid) ?? ''
-  if (!isCut && text.length <= limits.recordedParameterCharsMax) return text
-  return text.slice(0, limits.recordedParameterCharsMax) + cutMark(bytes.length)
+  if (!isCut && text.length <= limits.recordedParameterCharsMax) return redact(text)
+  return redact(text.slice(0, limits.recordedParameterCharsMax)) + cutMark(bytes.length)
 }
 
 function cutMark(bytes: number): string {

@@ -1,8 +1,13 @@
 import type { Socket } from 'node:net'
-import type { ConnectRequest, DatabaseResource, Decision, StatementRequest } from '../core/decision.ts'
+import type { ColumnKey, Oid } from '../core/catalog.ts'
+import type { ClassifiedColumn } from '../core/classification.ts'
+import type { ConnectRequest, DatabaseResource, Decision, StatementRequest, UnmaskRequest } from '../core/decision.ts'
 import type { PosternError } from '../core/errors.ts'
+import type { CopyFormat, CreatedRelation, OutputLineage, Sources, StatementLineage } from '../core/lineage.ts'
+import type { ClassifiedWrite } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
+import type { FieldDescription } from '../wire/backend.ts'
 
 /*
  * What the path needs from the domains, in its own words. `main.ts` brings the implementations; nothing here knows a
@@ -26,7 +31,66 @@ export interface Decides {
   readonly usesTime: boolean
   decideConnect(request: ConnectRequest): Decision
   decideStatement(request: StatementRequest): Decision
+  decideUnmask(request: UnmaskRequest): 'raw' | 'masked'
 }
+
+/** A catalog snapshot together with the classification in force: what a lineage is traced against. */
+export interface ProtectedSchema {
+  /** The same for two schemas that no lineage could tell apart. */
+  readonly key: string
+  readonly columns: ReadonlyMap<ColumnKey, ClassifiedColumn>
+  /** What the rows of a relation's column hold; `unknown` for a relation that the snapshot does not have. */
+  originOf(relation: Oid, column: number): { readonly sources: Sources; readonly direct: ColumnKey | null }
+}
+
+/** What replaces the values of one column; null sends them as they are. */
+export type ColumnMask = ((value: Buffer) => Buffer | null) | null
+
+/** What is classified in one database, and how its values are masked. */
+export interface Protects {
+  /** The schema in force; null until a snapshot could be read. */
+  readonly schema: ProtectedSchema | null
+  /** Channels whose notifications carry nothing classified. */
+  readonly safeChannels: ReadonlySet<string>
+  /** Reads the catalog anew: what was committed before the call is in it. Settles also where it fails. */
+  refresh(why: 'changed' | 'missing'): Promise<void>
+  /** What a statement does with classified columns. Never fails: what cannot be traced has hazards. */
+  trace(
+    statement: StatementAnalysis,
+    at: { readonly schema: ProtectedSchema; readonly searchPath: readonly string[] | null },
+  ): StatementLineage | Promise<StatementLineage>
+  /** The text that reads the catalog within an open transaction and leaves no trace, and what its results amount to. */
+  readonly catalogScript: string
+  readonly catalogRepair: string
+  readOwnCatalog(results: readonly OwnResult[]): ProtectedSchema
+  /** From now on a relation of that name carries these tags; `settle` tells that the statement has ended. */
+  pend(created: CreatedRelation): { settle(): void }
+  /** The masks of a result's columns, or null where all of it may be seen. */
+  planRows(result: MaskedResult & { readonly fields: readonly FieldDescription[] }): readonly ColumnMask[] | null
+  /** The same for the columns of COPY TO, whose types only the lineage knows. */
+  planCopy(
+    result: MaskedResult & { readonly columnCount: number; readonly format: 0 | 1 },
+  ): readonly ColumnMask[] | null
+  maskRow(message: Buffer, masks: readonly ColumnMask[]): Buffer
+  copyMasker(copy: CopyFormat, masks: readonly ColumnMask[]): { take(data: Buffer): Buffer }
+  /** The fields of an error or notice without the values that they may show. */
+  scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string>
+  /** Whether a text that a client writes into a classified column is what masking put in the place of its value. */
+  isPlaceholder(text: string | null, write: ClassifiedWrite): boolean
+}
+
+/** Rows of one result of the own catalog script, as text. */
+export type OwnResult = readonly (readonly (string | null)[])[]
+
+/** Whose lineage, and what of it the principal may not see. */
+export interface MaskedResult {
+  readonly schema: ProtectedSchema
+  readonly lineage: Pick<StatementLineage, 'outputs' | 'anyOutput'>
+  isMasked(sources: Sources): boolean
+}
+
+/** What an output is made of. */
+export type { OutputLineage }
 
 /** The entries that the path writes. */
 export type PathEntryType =
@@ -67,6 +131,8 @@ export interface GatewayDatabase {
   readonly role: string
   /** Knows which functions of this database are safe. */
   readonly sql: Analyzes
+  /** Null where nothing of this database is classified. */
+  readonly protection: Protects | null
   /**
    * Logs in with these start-up parameters. Rejects with a PosternError; with a BackendRefusal
    * where PostgreSQL's own words are meant for the client.
@@ -74,8 +140,21 @@ export interface GatewayDatabase {
   connect(startup: ReadonlyMap<string, string>, signal: AbortSignal): Promise<BackendConnection>
 }
 
+/** Takes values out of texts before they are recorded. */
+export interface Redacts {
+  /** Every literal of a statement that touches classified columns becomes a pseudonym, and comments are dropped. */
+  statement(sql: string): string
+  parameter(text: string): string
+  /** Of other statements only what looks like a classified value goes. */
+  screen(sql: string): string
+  screenParameter(text: string): string
+}
+
 /** A statement as one entry describes it: in full, or in short where an earlier entry of the session has it in full. */
 export type StatementForm = 'full' | 'short'
+
+/** How much of a text's values an entry shows: all where nothing is classified, what detectors let pass, or none. */
+export type Redaction = 'none' | 'screened' | 'redacted'
 
 /** What runs while the process does, as far as the path is concerned. */
 export interface LogsPath {
@@ -91,6 +170,8 @@ export interface Services {
   readonly policy: Decides
   readonly journal: Records
   readonly log: LogsPath
-  /** The members that describe a statement in its entries, encoded once per analysed text and form. */
-  statementMembers(statement: StatementAnalysis, form: StatementForm): Buffer
+  /** Null where no database has a classification. */
+  readonly redaction: Redacts | null
+  /** The members that describe a statement in its entries, encoded once per analysed text, form and redaction. */
+  statementMembers(statement: StatementAnalysis, form: StatementForm, redaction: Redaction): Buffer
 }

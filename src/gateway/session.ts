@@ -14,6 +14,7 @@ import type { OutgoingBatch } from './outgoing-batch.ts'
 import { type ClientFacts, outcomeMembers, sessionMembers } from './record.ts'
 import { refusalOf } from './refusal.ts'
 import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
+import { protectSession } from './session-protection.ts'
 import { type StatementContext, StatementWay } from './statement.ts'
 
 /** Why a session ended, for its last entry. */
@@ -54,6 +55,7 @@ export class Session {
   readonly id: SessionId
   readonly #parts: SessionParts
   readonly #exchange: Exchange
+  readonly #way: StatementWay
   readonly #clientStream: ClientStream
   readonly #backendStream: BackendStream
   readonly #backendMessages: BackendMessages
@@ -71,7 +73,6 @@ export class Session {
   /** Set once nothing more is taken from the client; the session ends at the next boundary. */
   #ending: { readonly how: SessionEnd; readonly error: PosternError } | null = null
   #isOver = false
-
   constructor(parts: SessionParts, onEnded: () => void) {
     const { services, principal, database, clientFacts } = parts
     this.id = parts.id
@@ -80,6 +81,21 @@ export class Session {
     this.#exchange = new Exchange(database.role)
     for (const [name, value] of parts.backend.parameterStatuses) this.#exchange.settings.report(name, value)
     const { names, settings } = this.#exchange
+    const waitFor = (promise: Promise<unknown>): void => {
+      promise.then(
+        () => this.#resumeClient(),
+        (error: unknown) => this.#crash(error),
+      )
+    }
+    const protection = protectSession({
+      database,
+      principal,
+      policy: services.policy,
+      exchange: this.#exchange,
+      facts: () => this.#way.sessionFacts(),
+      send: (message) => this.#send([message]),
+      waitFor,
+    })
     this.#context = {
       principal,
       database,
@@ -87,28 +103,28 @@ export class Session {
       names,
       settings,
       members: this.#encodeMembers(),
+      protection,
     }
-    const way = new StatementWay(services, this.#context)
-    const waitFor = (promise: Promise<unknown>): void => {
-      promise.then(
-        () => this.#resumeClient(),
-        (error: unknown) => this.#crash(error),
-      )
-    }
-    this.#clientStream = new ClientStream(new FrontendMessages(this.#exchange, way, waitFor), {
+    this.#way = new StatementWay(services, this.#context)
+    this.#clientStream = new ClientStream(new FrontendMessages(this.#exchange, this.#way, waitFor), {
       forward: (batch) => this.#forward(batch),
       fail: (error) => this.#endWith('protocol_violation', error),
       terminated: () => {
         this.#hasClientFinished = true
       },
     })
-    this.#backendMessages = new BackendMessages(this.#exchange, services.journal, outcomeMembers(parts.id, principal), {
-      sessionChanged: () => {
-        this.#context.members = this.#encodeMembers()
+    this.#backendMessages = new BackendMessages(this.#exchange, {
+      journal: services.journal,
+      members: outcomeMembers(parts.id, principal),
+      news: {
+        sessionChanged: () => {
+          this.#context.members = this.#encodeMembers()
+        },
+        fatal: (sqlstate) => {
+          this.#fatalSqlstate = sqlstate
+        },
       },
-      fatal: (sqlstate) => {
-        this.#fatalSqlstate = sqlstate
-      },
+      guard: protection,
     })
     this.#backendStream = new BackendStream(this.#backendMessages, {
       deliver: (bytes) => this.#deliver(bytes),
@@ -300,6 +316,7 @@ export class Session {
     this.#clientStream.stop()
     const { client, backend, services } = this.#parts
     this.#backendMessages.abandon()
+    this.#context.protection?.catalog.close()
     const reason = how === 'client_lost' && this.#hasClientFinished ? 'client_terminated' : how
     const ended = {
       end: reason,

@@ -6,11 +6,11 @@ import { opaqueStatement, type StatementAnalysis, type TextAnalysis } from '../c
 import { readStatementText } from './lexing.ts'
 import type { Lookup, SessionNames } from './names.ts'
 import type { Execution, Portal } from './operations.ts'
-import type { Protected, SessionView } from './protection.ts'
+import type { Protected } from './protection.ts'
 import { boundText, parameterRedaction, policiesMember, type RedactsParameter } from './record.ts'
 import { refusalOf, refusalOfDecision, type Refusal, refuseWith } from './refusal.ts'
 import type { GatewayDatabase, Redaction, Services } from './services.ts'
-import type { SessionCatalog } from './session-catalog.ts'
+import type { SessionProtection } from './session-protection.ts'
 import type { SessionSettings } from './settings.ts'
 
 /** What a statement needs to know of its session. */
@@ -24,14 +24,6 @@ export interface StatementContext {
   readonly members: Buffer
   /** What is classified and what of it may be seen; null in a database without classification. */
   readonly protection: SessionProtection | null
-}
-
-/** What a session knows of what is classified in its database. */
-export interface SessionProtection {
-  readonly catalog: SessionCatalog
-  readonly view: SessionView
-  /** Has the message that is being treated wait. */
-  readonly waitFor: (promise: Promise<unknown>) => void
 }
 
 /** A statement that may run, and by which policies; good for as long as what it was decided by stays the same. */
@@ -220,7 +212,11 @@ export class StatementWay {
     const declared = place.declared.get(name)
     if (declared !== undefined) return { statement: declared, fixed: null }
     const lookup = this.#session.names.portal(name)
-    return meaning(lookup, ({ prepared, protection }) => ({ statement: prepared.statement, fixed: protection }), statement)
+    return meaning(
+      lookup,
+      ({ prepared, protection }) => ({ statement: prepared.statement, fixed: protection }),
+      statement,
+    )
   }
 
   /** What it does with classified columns; null in a database without. An error where that cannot be said at all. */

@@ -1,0 +1,268 @@
+import type { ColumnKey } from '../core/catalog.ts'
+import type { Tag } from '../core/classification.ts'
+import { commandGroups } from '../core/commands.ts'
+import type { SessionFacts } from '../core/decision.ts'
+import { PosternError } from '../core/errors.ts'
+import { cleanLineage, type Hazard, type Sources, type StatementLineage } from '../core/lineage.ts'
+import type { Principal } from '../core/principal.ts'
+import type { StatementAnalysis } from '../core/statement.ts'
+import type { SchemaNow } from './session-catalog.ts'
+import type { Decides, GatewayDatabase, MaskedResult, ProtectedSchema, Protects, Redaction } from './services.ts'
+
+/**
+ * What a statement does with classified columns, and what of that its principal may not see. One object for as long as
+ * nothing in it changes, so that masks which were planned for it can be found by it.
+ */
+export interface Protected extends MaskedResult {
+  readonly schema: ProtectedSchema
+  readonly lineage: StatementLineage
+  /** Whether what it returns has to be looked at column by column. */
+  readonly isMasking: boolean
+  /** Whether errors and notices could show what the principal may not see. */
+  readonly isScrubbing: boolean
+  readonly redaction: Redaction
+  /** Tags of the classified columns that it touches, and of those that decide which rows there are. */
+  readonly tags: readonly Tag[]
+  readonly predicateTags: readonly Tag[]
+  /** The members that its entries carry, each preceded by a comma. */
+  readonly members: string
+}
+
+/** Whose eyes, and by which policies they see. */
+export interface Viewer {
+  readonly principal: Principal
+  readonly database: Pick<GatewayDatabase, 'resource'>
+  readonly policy: Decides
+  /** What changes when the session's facts do; `epoch` says when. */
+  readonly facts: () => SessionFacts
+  readonly epoch: () => number
+}
+
+/** What one session may see of what is classified. */
+export class SessionView {
+  readonly #viewer: Viewer
+  readonly #protects: Protects
+  /** Everything below is good for one policy version, epoch, minute and schema. */
+  #basis = { version: -1, epoch: -1, minute: -1, schema: '' }
+  #decided = new Map<ColumnKey, boolean>()
+  #seesAll: boolean | null = null
+  #protected = new WeakMap<StatementAnalysis, Protected[]>()
+
+  constructor(protects: Protects, viewer: Viewer) {
+    this.#protects = protects
+    this.#viewer = viewer
+  }
+
+  /** Whether there is nothing classified that the principal may not see. */
+  seesAll(schema: ProtectedSchema): boolean {
+    this.#renew(schema)
+    const seesAll = this.#seesAll ?? ![...schema.columns.keys()].some((key) => this.#isMaskedColumn(key, schema))
+    this.#seesAll = seesAll
+    return seesAll
+  }
+
+  /** Whether any of these columns is one that the principal may not see. */
+  isMasked(sources: Sources, schema: ProtectedSchema): boolean {
+    if (sources === 'unknown') return !this.seesAll(schema)
+    if (sources.size === 0) return false
+    this.#renew(schema)
+    for (const key of sources) if (this.#isMaskedColumn(key, schema)) return true
+    return false
+  }
+
+  /** Traces a statement; a promise where its text is too large for the event loop. */
+  protect(
+    statement: StatementAnalysis,
+    at: { readonly now: SchemaNow; readonly searchPath: readonly string[] | null },
+  ): Protected | Promise<unknown> {
+    const { schema, isCertain } = at.now
+    this.#renew(schema)
+    if (isHarmless(statement)) return this.#protectedBy(statement, schema, cleanLineage)
+    if (!isCertain) return this.#protectedBy(statement, schema, uncertainLineage)
+    if (!isText(statement)) return this.#protectedBy(statement, schema, untraceable(statement))
+    const lineage = this.#protects.trace(statement, { schema, searchPath: at.searchPath })
+    return lineage instanceof Promise ? lineage : this.#protectedBy(statement, schema, lineage)
+  }
+
+  /** What EXECUTE and FETCH come to: what they stand for, as this statement uses it. */
+  combine(statement: StatementAnalysis, own: Protected, means: Protected): Protected {
+    const { kind } = statement
+    if (kind === 'EXECUTE' || kind === 'FETCH' || kind === 'MOVE') return means
+    const { lineage } = means
+    const isExplain = kind === 'EXPLAIN'
+    const keeps: Hazard = {
+      reason: `keeps what ${statement.names.executes ?? 'a prepared statement'} returns`,
+      columns: lineage.anyOutput,
+    }
+    return this.#make(own.schema, {
+      ...lineage,
+      outputs: own.lineage.outputs,
+      anyOutput: own.lineage.anyOutput,
+      hazards: isExplain ? lineage.hazards : [...lineage.hazards, ...own.lineage.hazards, keeps],
+      creates: null,
+      changesCatalog: own.lineage.changesCatalog || lineage.changesCatalog,
+    })
+  }
+
+  /** Why the principal may not run it, or null. */
+  refusal({ lineage, schema }: Protected): PosternError | null {
+    const hazard = lineage.hazards.find(({ columns }) => this.isMasked(columns, schema))
+    return hazard === undefined ? null : this.#hazardRefusal(hazard, schema)
+  }
+
+  /** Why these values may not be written: they are what masking put in the place of others. */
+  writeRefusal(
+    { lineage, schema }: Protected,
+    parameter: ((number: number) => string | null) | null,
+  ): PosternError | null {
+    for (const write of lineage.writes) {
+      if (!this.isMasked(new Set([write.target]), schema)) continue
+      const texts = parameter === null ? write.constants : write.parameters.map((number) => parameter(number))
+      if (!texts.some((text) => this.#protects.isPlaceholder(text, write))) continue
+      return new PosternError(
+        'placeholder_written',
+        `the value for ${shown(write.target, schema)} is the placeholder of a value that you may not see`,
+        {
+          detail: 'Writing it back would destroy the real value.',
+          hint: 'Leave the column out of the statement, or give it a value of its own.',
+        },
+      )
+    }
+    return null
+  }
+
+  #protectedBy(statement: StatementAnalysis, schema: ProtectedSchema, lineage: StatementLineage): Protected {
+    let known = this.#protected.get(statement)
+    if (known === undefined) {
+      known = []
+      this.#protected.set(statement, known)
+    }
+    for (const each of known) if (each.lineage === lineage) return each
+    const made = this.#make(schema, lineage)
+    // One text has few lineages at a time: one for each search path it is run under.
+    if (known.length >= 8) known.length = 0
+    known.push(made)
+    return made
+  }
+
+  #make(schema: ProtectedSchema, lineage: StatementLineage): Protected {
+    const isMasked = (sources: Sources): boolean => this.isMasked(sources, schema)
+    const tags = tagsOf(lineage.touched, schema)
+    const predicateTags = tagsOf(lineage.predicates, schema)
+    const isTouching = lineage.touched === 'unknown' || lineage.touched.size > 0 || predicateTags.length > 0
+    const member = (name: string, values: readonly string[]): string =>
+      values.length === 0 ? '' : `,"${name}":${JSON.stringify(values)}`
+    return {
+      schema,
+      lineage,
+      isMasked,
+      isMasking: isMasked(lineage.anyOutput),
+      isScrubbing: isMasked(lineage.touched) || isMasked(lineage.anyOutput),
+      redaction: isTouching ? 'redacted' : 'screened',
+      tags,
+      predicateTags,
+      members: member('tags', tags) + member('predicateTags', predicateTags),
+    }
+  }
+
+  #isMaskedColumn(key: ColumnKey, schema: ProtectedSchema): boolean {
+    const known = this.#decided.get(key)
+    if (known !== undefined) return known
+    const column = schema.columns.get(key)
+    const { principal, database, policy, facts } = this.#viewer
+    const isMasked =
+      // A column that is gone has no tags to ask policy about.
+      column === undefined ||
+      policy.decideUnmask({
+        principal,
+        database: database.resource,
+        session: facts(),
+        column,
+        nowMs: Date.now(),
+      }) === 'masked'
+    this.#decided.set(key, isMasked)
+    return isMasked
+  }
+
+  #renew(schema: ProtectedSchema): void {
+    const { policy, epoch } = this.#viewer
+    const minute = policy.usesTime ? Math.floor(Date.now() / 60_000) : 0
+    const basis = this.#basis
+    if (
+      basis.schema === schema.key &&
+      basis.version === policy.version &&
+      basis.epoch === epoch() &&
+      basis.minute === minute
+    ) {
+      return
+    }
+    this.#basis = { version: policy.version, epoch: epoch(), minute, schema: schema.key }
+    this.#decided = new Map()
+    this.#seesAll = null
+    this.#protected = new WeakMap()
+  }
+
+  #hazardRefusal({ reason, columns }: Hazard, schema: ProtectedSchema): PosternError {
+    const masked =
+      columns === 'unknown' ? [] : [...columns].filter((key) => this.isMasked(new Set([key]), schema)).slice(0, 5)
+    const names = masked.map((key) => shown(key, schema)).join(', ')
+    const tags = tagsOf(new Set(masked), schema).join(', ')
+    return new PosternError('masking_refused', `the statement is refused, because it ${reason}`, {
+      detail:
+        masked.length === 0
+          ? 'There are columns in this database whose values you may not see, and it cannot be ruled out that they would be shown or copied.'
+          : `You may not see the values of ${names}.`,
+      hint:
+        tags === ''
+          ? 'Write it in a way that can be followed, or ask for access that unmasks what is classified here.'
+          : `Leave what is masked out of it, or ask for access that unmasks ${tags}.`,
+    })
+  }
+}
+
+/** A statement that follows what may have changed the catalog: nobody can say what its names mean. */
+const uncertainLineage: StatementLineage = {
+  ...cleanLineage,
+  outputs: null,
+  anyOutput: 'unknown',
+  predicates: 'unknown',
+  touched: 'unknown',
+  hazards: [
+    { reason: 'follows a change of the catalog before the outcome of that change is known', columns: 'unknown' },
+  ],
+  changesCatalog: true,
+}
+
+function untraceable(statement: StatementAnalysis): StatementLineage {
+  const reason = `cannot be analysed (${statement.opaque ?? 'unknown'})`
+  return { ...uncertainLineage, hazards: [{ reason, columns: 'unknown' }] }
+}
+
+/** What was read as SQL; the rest is a text that was not certain or no text at all. */
+function isText({ kind }: StatementAnalysis): boolean {
+  return kind !== 'OPAQUE' && kind !== 'FUNCTION CALL'
+}
+
+/** Transaction control, SET, SHOW and the like read no relation and call nothing. */
+function isHarmless({ commands, opaque, names, functions }: StatementAnalysis): boolean {
+  return (
+    opaque === null &&
+    functions.length === 0 &&
+    names.executes === null &&
+    names.prepares === null &&
+    names.declares === null &&
+    commands.every(({ name, relations }) => relations.length === 0 && commandGroups.get(name) === 'session')
+  )
+}
+
+function tagsOf(sources: Sources, schema: ProtectedSchema): readonly Tag[] {
+  const tags = new Set<Tag>()
+  const keys = sources === 'unknown' ? schema.columns.keys() : sources
+  for (const key of keys) for (const tag of schema.columns.get(key)?.tags ?? []) tags.add(tag)
+  return [...tags].sort()
+}
+
+function shown(key: ColumnKey, schema: ProtectedSchema): string {
+  const column = schema.columns.get(key)
+  return column === undefined ? 'a classified column' : `${column.schema}.${column.relation}.${column.column}`
+}
