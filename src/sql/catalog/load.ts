@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import type { CatalogData } from '../../core/catalog.ts'
+import { PosternError } from '../../core/errors.ts'
+import { limits } from '../../core/limits.ts'
+import { catalogQueries, settings } from './queries.ts'
+import { readResults, SystemCatalogChanged } from './read.ts'
+import type { CatalogReading, SystemCatalog } from './read.ts'
+import type { Rows } from './row-reader.ts'
+
+export type { CatalogReading, SystemCatalog } from './read.ts'
+
+/** What one database's next snapshot takes over from the one before. */
+export interface CatalogCache {
+  /** What initdb made: most of an ordinary snapshot. */
+  system: SystemCatalog | null
+  /** The last snapshot and the digest of what it was read from: while that stays the same, so does the object. */
+  last: { readonly digest: string; readonly data: CatalogData } | null
+}
+
+/** A cache with nothing in it. */
+export function emptyCatalogCache(): CatalogCache {
+  return { system: null, last: null }
+}
+
+/** Runs one SQL statement by the simple protocol and gives its rows as text. */
+export type RunsQuery = (sql: string) => Promise<Rows>
+
+/**
+ * Reads a snapshot over a connection of our own that has no transaction open, in one that is read-only, sees one state
+ * and is over when this returns. With a cache, objects that initdb made are read once. Rejects with whatever `query`
+ * rejects with and `backend_unavailable`; the connection is then to be closed.
+ */
+export async function loadCatalog(query: RunsQuery, cache: CatalogCache = emptyCatalogCache()): Promise<CatalogData> {
+  const serverVersion = versionOf(await query('SHOW server_version_num'))
+  try {
+    return await loadWith(query, { cache, serverVersion })
+  } catch (error) {
+    if (!(error instanceof SystemCatalogChanged)) throw error
+    cache.system = null
+    cache.last = null
+    return await loadWith(query, { cache, serverVersion })
+  }
+}
+
+async function loadWith(
+  query: RunsQuery,
+  { cache, serverVersion }: { cache: CatalogCache; serverVersion: number },
+): Promise<CatalogData> {
+  const { system } = cache
+  const results: Rows[] = []
+  const hash = createHash('sha256')
+  await query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE')
+  try {
+    for (const setting of [...settings, ...timeouts]) await query(setting)
+    for (const sql of catalogQueries({ serverVersion, withSystem: system === null })) {
+      const rows = await query(sql)
+      // One result at a time, so that a large catalog does not hold up the event loop.
+      hash.update(JSON.stringify(rows))
+      results.push(rows)
+    }
+  } finally {
+    await query('ROLLBACK')
+  }
+  const digest = hash.digest('base64')
+  if (system !== null && cache.last?.digest === digest) return cache.last.data
+  const { data, system: systemRead } = readResults(results, system)
+  cache.system = systemRead
+  // Without the system's part the next results will be others.
+  cache.last = system === null ? null : { digest, data }
+  return data
+}
+
+const timeouts: readonly string[] = [
+  `SET LOCAL lock_timeout = ${limits.catalogLockWaitMsMax}`,
+  `SET LOCAL statement_timeout = ${limits.catalogQueryMsMax}`,
+]
+
+/** What `catalogScript` has to know. */
+export interface ScriptOptions {
+  /** server_version_num. */
+  readonly serverVersion: number
+  /** What is known of the server's system part, so that it need not be read; the same goes to `readCatalog`. */
+  readonly system: SystemCatalog | null
+  /** Whether a transaction is open on the connection that the text is for. */
+  readonly isInTransaction: boolean
+}
+
+/**
+ * One text for one Query on a client's own connection, whose rows `readCatalog` takes. It reads what that session sees,
+ * its own uncommitted changes included, under settings that are local to it.
+ *
+ * Within a transaction all of it happens behind a savepoint that is rolled back, which also gives back the locks that
+ * printing views takes. If it fails the transaction is left failed and `catalogRepair` brings it back. Outside of one
+ * it is one transaction by being one text, and needs no repair.
+ *
+ * PostgreSQL reports settings when it is ready again, and then they are what they were before: nothing is reported. A
+ * server before 14 reports client_encoding and standard_conforming_strings there and back while it runs; none of the
+ * ParameterStatus messages of this text are for the client.
+ */
+export function catalogScript(options: ScriptOptions): string {
+  const { serverVersion, system, isInTransaction } = options
+  const before = isInTransaction
+    ? [`SAVEPOINT ${savepoint}`]
+    : ['SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE']
+  const after = isInTransaction ? [catalogRepair] : []
+  const queries = catalogQueries({ serverVersion, withSystem: system === null })
+  return [...before, ...settings, ...timeouts, ...queries, ...after].join(';\n')
+}
+
+const savepoint = 'postern_catalog'
+
+/** Brings a transaction back in which `catalogScript` has failed. */
+export const catalogRepair = `ROLLBACK TO SAVEPOINT ${savepoint};\nRELEASE SAVEPOINT ${savepoint}`
+
+/**
+ * Reads what `catalogScript` gave with the same `system`: the results that have a row description, in order. Throws a
+ * PosternError where they are not those, or where the system part has changed: then the script is to be sent without.
+ */
+export function readCatalog(results: readonly Rows[], system: SystemCatalog | null): CatalogReading {
+  return readResults(results, system)
+}
+
+function versionOf(rows: Rows): number {
+  const version = Number(rows[0]?.[0])
+  if (Number.isSafeInteger(version) && version >= 130_000) return version
+  throw new PosternError('backend_unavailable', 'the catalog of a server before PostgreSQL 13 cannot be read')
+}
