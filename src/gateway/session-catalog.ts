@@ -139,14 +139,13 @@ export class SessionCatalog {
 
   #readOwn(): void {
     this.#isReading = true
-    const reading = this.#runOwn(this.#protects.catalogScript).then(
-      (results) => {
+    const reading = this.#runOwn(this.#protects.catalogScript)
+      .then((results) => {
         this.#own = this.#protects.readOwnCatalog(results)
-      },
-      () => {
+      })
+      .catch(() => {
         this.#own = 'unreadable'
-      },
-    )
+      })
     this.#waitFor(
       reading.finally(() => {
         this.#isReading = false

@@ -242,3 +242,20 @@ void test('after close, texts for workers are opaque', async () => {
   assertOpaque(await waiting, /stopping/)
   assertOpaque(await other.analyze(`SELECT ${'1, '.repeat(10_000)}2`), /stopping/)
 })
+
+test('other rules about functions apply to texts that were analysed before, large ones too', async () => {
+  const analyzer = await createAnalyzer()
+  const small = 'SELECT shop.price(1)'
+  const large = `SELECT shop.price(1) -- ${'x'.repeat(20_000)}`
+  try {
+    for (const sql of [small, large]) assert.notEqual((await analyzer.analyze(sql)).statements[0]?.opaque, null)
+    analyzer.replaceRules({ safeFunctions: new Set(['shop.price']), safeFields: new Set(['street']) })
+    for (const sql of [small, large, 'SELECT (c.home).street FROM c']) {
+      assert.equal((await analyzer.analyze(sql)).statements[0]?.opaque, null, sql)
+    }
+    analyzer.replaceRules({ safeFunctions: new Set() })
+    for (const sql of [small, large]) assert.notEqual((await analyzer.analyze(sql)).statements[0]?.opaque, null)
+  } finally {
+    await analyzer.close()
+  }
+})

@@ -2,6 +2,7 @@ import { limits } from '../core/limits.ts'
 import type { TextAnalysis } from '../core/statement.ts'
 import { AnalysisCache } from './analysis-cache.ts'
 import { classify, opaqueText, unparsableText } from './classify.ts'
+import type { FunctionRules } from './functions.ts'
 import { createParseWorkers } from './parse-workers.ts'
 import type { ParseWorkers } from './parse-workers.ts'
 import { createParser } from './parser.ts'
@@ -24,6 +25,8 @@ export interface Analyzer {
    * only for texts that a worker has to parse. While a text is cached its analysis is always the same object.
    */
   analyze(sql: string): TextAnalysis | Promise<TextAnalysis>
+  /** Puts other rules about functions in force: what was analysed under those before is analysed again. */
+  replaceRules(rules: FunctionRules): void
   /** Ends the workers. */
   close(): Promise<void>
 }
@@ -38,7 +41,7 @@ export async function createAnalyzer(options: AnalyzerOptions = {}): Promise<Ana
     onFault,
     deadlineMs: options.parseDeadlineMs ?? limits.parseDeadlineMs,
   })
-  return new CachingAnalyzer({ parser, workers, safeFunctions, onFault })
+  return new CachingAnalyzer({ parser, workers, onFault }, { safeFunctions })
 }
 
 /**
@@ -57,22 +60,30 @@ const cautiousTexts = 1_000
 interface Parts {
   readonly parser: Parser
   readonly workers: ParseWorkers
-  readonly safeFunctions: ReadonlySet<string>
   readonly onFault: (fault: unknown) => void
 }
 
 class CachingAnalyzer implements Analyzer {
   readonly #parts: Parts
-  readonly #cache = new AnalysisCache(limits.analysisCacheBytesMax)
+  #rules: FunctionRules
+  #cache = new AnalysisCache(limits.analysisCacheBytesMax)
   #cautiousTextsLeft = 0
-  readonly #underWay = new Map<string, Promise<TextAnalysis>>()
+  #underWay = new Map<string, Promise<TextAnalysis>>()
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, rules: FunctionRules) {
     this.#parts = parts
+    this.#rules = rules
   }
 
   analyze(sql: string): TextAnalysis | Promise<TextAnalysis> {
     return this.#cache.get(sql) ?? this.#analyzeNew(sql)
+  }
+
+  replaceRules(rules: FunctionRules): void {
+    this.#rules = rules
+    this.#cache = new AnalysisCache(limits.analysisCacheBytesMax)
+    this.#underWay = new Map()
+    this.#parts.workers.replaceRules(rules)
   }
 
   close(): Promise<void> {
@@ -106,7 +117,7 @@ class CachingAnalyzer implements Analyzer {
     if (outcome.state === 'syntax_error') return unparsableText(sql, outcome)
     if (outcome.state !== 'parsed') return this.#overflowed()
     try {
-      return classify(sql, outcome.statements, this.#parts)
+      return classify(sql, outcome.statements, this.#rules)
     } catch (fault) {
       // Out of stack means too deep for here; the worker has more. Anything else is a bug, and the text opaque.
       if (fault instanceof RangeError) return this.#overflowed()
@@ -122,14 +133,16 @@ class CachingAnalyzer implements Analyzer {
 
   /** Analyses in a worker; those who send the same text meanwhile share the answer. */
   #apart(sql: string): Promise<TextAnalysis> {
-    const waiting = this.#underWay.get(sql)
+    const underWay = this.#underWay
+    const waiting = underWay.get(sql)
     if (waiting !== undefined) return waiting
+    const cache = this.#cache
     const answer = this.#parts.workers.analyze(sql).then((analysis) => {
-      this.#underWay.delete(sql)
-      this.#cache.set(sql, analysis)
+      underWay.delete(sql)
+      cache.set(sql, analysis)
       return analysis
     })
-    this.#underWay.set(sql, answer)
+    underWay.set(sql, answer)
     return answer
   }
 }

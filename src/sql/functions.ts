@@ -21,6 +21,8 @@ export interface FunctionRules {
    * plain lower-case identifier in double quotes; `operator <=>` or `operator shop.<=>` for an operator.
    */
   readonly safeFunctions: ReadonlySet<string>
+  /** Names that are known to be columns and not functions, in the same form: selecting them calls nothing. */
+  readonly safeFields?: ReadonlySet<string>
 }
 
 /** Notes a call of the function `name` (its parts as parsed) with these arguments. */
@@ -54,7 +56,7 @@ export function noteCall(effects: Effects, rules: FunctionRules, call: { name: u
  * safe like a function, but for those of PostgreSQL's own functions.
  */
 export function noteField(effects: Effects, rules: FunctionRules, name: string): void {
-  if (rules.safeFunctions.has(quote(name))) return
+  if (rules.safeFunctions.has(quote(name)) || rules.safeFields?.has(quote(name)) === true) return
   const isDangerous = dangerousFunctions.has(name) || largeObjectFunctions.has(name) || name === 'set_config'
   if (isDangerous) return noteCall(effects, rules, { name: [{ String: { sval: name } }], args: [] })
   if (builtinFunctions.has(name) || builtinOutputColumns.has(name)) return

@@ -6,6 +6,7 @@ import { createParser } from './parser.ts'
 /** What a worker is started with. */
 export interface WorkerSettings {
   readonly safeFunctions: readonly string[]
+  readonly safeFields: readonly string[]
 }
 
 /** What a worker answers: first that it is ready, then one analysis for each text it is sent. */
@@ -15,8 +16,8 @@ export type WorkerAnswer = { readonly state: 'ready' } | { readonly state: 'done
 // text and asks for a new instance at once if that one has broken or grown, so nothing here needs to be undone.
 const port = parentPort
 if (port === null) throw new Error('this module runs as a worker only')
-const { safeFunctions } = workerData as WorkerSettings
-const rules = { safeFunctions: new Set(safeFunctions) }
+const { safeFunctions, safeFields } = workerData as WorkerSettings
+const rules = { safeFunctions: new Set(safeFunctions), safeFields: new Set(safeFields) }
 const parser = await createParser({ onFault: () => {} })
 
 port.on('message', (sql: string) => {

@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads'
 import { limits } from '../core/limits.ts'
 import type { TextAnalysis } from '../core/statement.ts'
 import { opaqueText } from './classify.ts'
+import type { FunctionRules } from './functions.ts'
 import type { WorkerAnswer, WorkerSettings } from './parse-worker.ts'
 
 /** What the workers are told. */
-export interface ParseWorkersOptions {
-  readonly safeFunctions: ReadonlySet<string>
+export interface ParseWorkersOptions extends FunctionRules {
   /** Called with what ended a worker before its time, for the log. */
   readonly onFault: (fault: unknown) => void
   readonly workersMax?: number
@@ -19,6 +19,8 @@ export interface ParseWorkersOptions {
 export interface ParseWorkers {
   /** Never rejects: a text that breaks a worker or takes too long is opaque. */
   analyze(sql: string): Promise<TextAnalysis>
+  /** Puts other rules in force for the texts that are sent from now on. */
+  replaceRules(rules: FunctionRules): void
   /** Ends all threads; texts that wait are opaque. */
   close(): Promise<void>
 }
@@ -43,7 +45,7 @@ interface Job {
 }
 
 class Pool implements ParseWorkers {
-  readonly #options: ParseWorkersOptions
+  #options: ParseWorkersOptions
   readonly #threads = new Set<Thread>()
   readonly #waiting: Job[] = []
   #isClosed = false
@@ -61,6 +63,11 @@ class Pool implements ParseWorkers {
       this.#waiting.push({ sql, settle })
       this.#assign()
     })
+  }
+
+  replaceRules(rules: FunctionRules): void {
+    this.#options = { ...this.#options, ...rules }
+    for (const thread of this.#threads) thread.retire()
   }
 
   async close(): Promise<void> {
@@ -100,11 +107,13 @@ class Thread {
   #job: Job | null = null
   #deadline: NodeJS.Timeout | null = null
   #isEnded = false
+  #isRetired = false
 
   constructor(options: ParseWorkersOptions, events: { onIdle: () => void; onEnd: () => void }) {
     this.#options = options
     this.#events = events
-    const settings: WorkerSettings = { safeFunctions: [...options.safeFunctions] }
+    const { safeFunctions, safeFields = [] } = options
+    const settings: WorkerSettings = { safeFunctions: [...safeFunctions], safeFields: [...safeFields] }
     this.#worker = new Worker(new URL(`./parse-worker${extension}`, import.meta.url), {
       name: 'postern-parse',
       workerData: settings,
@@ -132,6 +141,12 @@ class Thread {
     this.#worker.postMessage(job.sql, [])
   }
 
+  /** Takes no more texts: at once where it is idle, after the one it has where it is not. */
+  retire(): void {
+    this.#isRetired = true
+    if (this.isIdle) void this.end('the thread has retired')
+  }
+
   async end(reason: string): Promise<void> {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -142,7 +157,7 @@ class Thread {
 
   #answered(answer: WorkerAnswer): void {
     if (answer.state === 'ready' || this.#isEnded) return
-    const isSpent = (this.#job?.sql.length ?? 0) > threadTextMax
+    const isSpent = this.#isRetired || (this.#job?.sql.length ?? 0) > threadTextMax
     this.#settle(() => answer.analysis)
     if (isSpent) return void this.end('the thread is spent')
     this.#worker.unref()
