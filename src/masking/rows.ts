@@ -1,0 +1,57 @@
+import { PosternError } from '../core/errors.ts'
+import type { Mask } from './mask.ts'
+
+const dataRow = 0x44
+const headerBytes = 7
+
+/**
+ * The DataRow message (type byte and length included) with the values of masked columns replaced. A null in `masks`
+ * leaves a column raw; columns beyond `masks` become NULL. Throws `protocol_violation` where the message is malformed.
+ */
+export function maskDataRow(message: Buffer, masks: readonly (Mask | null)[]): Buffer {
+  const end = message.length
+  if (end < headerBytes || message[0] !== dataRow || message.readUInt32BE(1) !== end - 1) throw malformed()
+  const count = message.readUInt16BE(5)
+  // First pass: check every length and ask the masks; `edits` has start, end and replacement of each value to change.
+  const edits: { readonly start: number; readonly end: number; readonly value: Buffer | null }[] = []
+  let size = end
+  let at = headerBytes
+  for (let i = 0; i < count; i++) {
+    if (end - at < 4) throw malformed()
+    const length = message.readInt32BE(at)
+    const start = at
+    at += 4
+    if (length === -1) continue
+    if (length < 0 || length > end - at) throw malformed()
+    at += length
+    const mask = i < masks.length ? masks[i] : undefined
+    if (mask === null) continue
+    const value = mask === undefined ? null : mask(message.subarray(at - length, at))
+    edits.push({ start, end: at, value })
+    size += (value === null ? 0 : value.length) - length
+  }
+  if (at !== end) throw malformed()
+  if (edits.length === 0) return message
+  // Second pass: one allocation, and what lies between two edits is copied in one go.
+  const masked = Buffer.allocUnsafe(size)
+  let from = 0
+  let to = 0
+  for (const edit of edits) {
+    masked.set(message.subarray(from, edit.start), to)
+    to += edit.start - from
+    from = edit.end
+    masked.writeInt32BE(edit.value === null ? -1 : edit.value.length, to)
+    to += 4
+    if (edit.value !== null) {
+      masked.set(edit.value, to)
+      to += edit.value.length
+    }
+  }
+  masked.set(message.subarray(from), to)
+  masked.writeUInt32BE(size - 1, 1)
+  return masked
+}
+
+function malformed(): PosternError {
+  return new PosternError('protocol_violation', 'malformed DataRow: its lengths do not add up')
+}
