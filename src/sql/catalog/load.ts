@@ -9,17 +9,12 @@ import type { Rows } from './row-reader.ts'
 
 export type { CatalogReading, SystemCatalog } from './read.ts'
 
-/** What one database's next snapshot takes over from the one before. */
-export interface CatalogCache {
+/** What one database's next snapshot takes over from the one before; begins as `{ system: null }`. */
+export interface SystemCatalogCache {
   /** What initdb made: most of an ordinary snapshot. */
   system: SystemCatalog | null
   /** The last snapshot and the digest of what it was read from: while that stays the same, so does the object. */
-  last: { readonly digest: string; readonly data: CatalogData } | null
-}
-
-/** A cache with nothing in it. */
-export function emptyCatalogCache(): CatalogCache {
-  return { system: null, last: null }
+  last?: { readonly digest: string; readonly data: CatalogData } | null
 }
 
 /** Runs one SQL statement by the simple protocol and gives its rows as text. */
@@ -30,7 +25,10 @@ export type RunsQuery = (sql: string) => Promise<Rows>
  * and is over when this returns. With a cache, objects that initdb made are read once. Rejects with whatever `query`
  * rejects with and `backend_unavailable`; the connection is then to be closed.
  */
-export async function loadCatalog(query: RunsQuery, cache: CatalogCache = emptyCatalogCache()): Promise<CatalogData> {
+export async function loadCatalog(
+  query: RunsQuery,
+  cache: SystemCatalogCache = { system: null },
+): Promise<CatalogData> {
   const serverVersion = versionOf(await query('SHOW server_version_num'))
   try {
     return await loadWith(query, { cache, serverVersion })
@@ -44,7 +42,7 @@ export async function loadCatalog(query: RunsQuery, cache: CatalogCache = emptyC
 
 async function loadWith(
   query: RunsQuery,
-  { cache, serverVersion }: { cache: CatalogCache; serverVersion: number },
+  { cache, serverVersion }: { cache: SystemCatalogCache; serverVersion: number },
 ): Promise<CatalogData> {
   const { system } = cache
   const results: Rows[] = []

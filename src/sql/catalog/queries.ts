@@ -1,7 +1,8 @@
 /*
- * What is asked of PostgreSQL's system catalogs, for servers 13 to 18. All of it may only run behind `prelude`, which
- * leaves pg_catalog as the only schema that operators and functions are found in. Relations and types are looked for in
- * the session's temporary schema first, whatever the path, so each of these is qualified.
+ * What is asked of PostgreSQL's system catalogs, for servers 13 to 18. All of it may only run behind `settings`, which
+ * leave pg_catalog as the only schema that operators and functions are found in, and the first for relations and types:
+ * unless it is named, the session's temporary schema comes before everything. Relations, types and functions are
+ * qualified all the same.
  */
 
 /** The first oid that PostgreSQL gives to objects made after initdb (FirstNormalObjectId). */
@@ -37,10 +38,11 @@ export type ResultName = (typeof resultNames)[number]
 
 /**
  * Settings that change how catalogs are read or how texts are printed. Each is undone with the transaction or savepoint
- * it is set in. Names come out qualified unless they are of pg_catalog or of the session's own temporary schema.
+ * it is set in. Under this path a view's definition names everything with its schema, except what is of pg_catalog and
+ * temporary relations of the session that reads; to whoever reads it the path is pg_catalog alone.
  */
 export const settings: readonly string[] = [
-  `SET LOCAL search_path = ''`,
+  'SET LOCAL search_path = pg_catalog, pg_temp',
   `SET LOCAL client_encoding = 'UTF8'`,
   `SET LOCAL standard_conforming_strings = on`,
   `SET LOCAL quote_all_identifiers = off`,

@@ -52,6 +52,7 @@ export function readResults(results: readonly Rows[], known: SystemCatalog | nul
   const serverVersion = facts.number()
   const isPinned = !facts.text().startsWith('read ')
   const fingerprint = facts.text()
+  if (facts.next()) throw unusable('the first result has too many rows')
   if (known !== null && (known.serverVersion !== serverVersion || known.fingerprint !== fingerprint)) {
     throw new SystemCatalogChanged()
   }
@@ -60,7 +61,7 @@ export function readResults(results: readonly Rows[], known: SystemCatalog | nul
     serverVersion,
     schemas: readSchemas(rows('schemas')),
     relations: [...(known?.data.relations ?? []), ...readRelations(rows)],
-    types: [...(known?.data.types ?? []), ...readTypes(rows('types'), rows('labels'))],
+    types: withInheritedConstraints([...(known?.data.types ?? []), ...readTypes(rows('types'), rows('labels'))]),
     functions: [...(known?.data.functions ?? []), ...readFunctions(rows('functions'))],
     operators: readOperators(rows('operators')),
     casts: readCasts(rows('casts')),
@@ -197,6 +198,16 @@ function readTypes(row: RowReader, labelRows: RowReader): CatalogType[] {
     })
   }
   return types
+}
+
+/** A domain over a domain has that one's constraints too. */
+function withInheritedConstraints(types: CatalogType[]): CatalogType[] {
+  const byOid = new Map(types.map((type) => [type.oid, type]))
+  const isConstrained = ({ isConstrained: isSo, kind, base }: CatalogType): boolean => {
+    const below = kind === 'domain' ? byOid.get(base) : undefined
+    return isSo || (below !== undefined && isConstrained(below))
+  }
+  return types.map((type) => (type.isConstrained === isConstrained(type) ? type : { ...type, isConstrained: true }))
 }
 
 function readOperators(row: RowReader): CatalogOperator[] {
