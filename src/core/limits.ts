@@ -119,4 +119,6 @@ export const limits = {
   catalogLoadMsMax: 120_000,
   /** The rows of one query that the gateway asks for itself; of 2,000 tables' columns they are about 3 MB. */
   ownQueryRowsBytesMax: 512 * 1024 * 1024,
+  /** A row of a masked COPY that is spread over messages; PostgreSQL sends each in one. */
+  copyRowBytesMax: 64 * 1024 * 1024,
 } as const

@@ -1,0 +1,123 @@
+import { unexpectedCopyData } from './copy-plan.ts'
+import type { CopyPlan, CopyRows } from './copy-plan.ts'
+
+const newline = 0x0a
+const carriageReturn = 0x0d
+const backslash = 0x5c
+// What COPY writes for the characters that would end a field or a row.
+const letters: ReadonlyMap<number, number> = new Map([
+  [0x62, 0x08],
+  [0x66, 0x0c],
+  [0x6e, 0x0a],
+  [0x72, 0x0d],
+  [0x74, 0x09],
+  [0x76, 0x0b],
+])
+const letterOf: ReadonlyMap<number, number> = new Map([...letters].map(([letter, byte]) => [byte, letter]))
+
+/** Rows of COPY in text format: fields between delimiters, with backslashes before what is not meant as such. */
+export function textRows(plan: CopyPlan): CopyRows {
+  const { delimiter, masks } = plan
+  const columns = masks.length
+  // No value looks like \N. With another null string a value of that text would, and be shown for what it is; so all
+  // that look like it count as values. The empty text tells nothing that is worth it.
+  const isNullCertain = plan.null.length === 0 || plan.null.equals(Buffer.from('\\N'))
+  let isHeader = plan.hasHeader
+  return (data) => {
+    const parts: Buffer[] = []
+    let rawFrom = 0
+    let rowStart = 0
+    let fieldStart = 0
+    let column = 0
+    // Masked parts of a row that has not ended yet are taken back.
+    let committed = { parts: 0, rawFrom: 0 }
+    for (let at = 0; at < data.length; at++) {
+      const byte = data[at]
+      if (byte === backslash) {
+        at++
+        // The row end below would be part of an escape, which COPY TO never writes.
+        if (data[at] === newline) throw unexpectedCopyData('a backslash is before the end of a line')
+        continue
+      }
+      if (byte === carriageReturn) throw unexpectedCopyData('a line has a carriage return in it')
+      if (byte !== delimiter && byte !== newline) continue
+      if (column >= columns && !(columns === 0 && rowStart === at && byte === newline)) {
+        throw unexpectedCopyData('a row has too many columns')
+      }
+      const mask = isHeader || columns === 0 ? null : masks[column]
+      if (mask === undefined) throw unexpectedCopyData('a row has too many columns')
+      if (mask !== null) {
+        const raw = data.subarray(fieldStart, at)
+        if (!isNullCertain || !raw.equals(plan.null)) {
+          const value = mask(unescaped(raw))
+          parts.push(data.subarray(rawFrom, fieldStart), value === null ? plan.null : escaped(value, delimiter))
+          rawFrom = at
+        }
+      }
+      column++
+      fieldStart = at + 1
+      if (byte === newline) {
+        if (column !== columns && columns !== 0) throw unexpectedCopyData('a row has too few columns')
+        if (columns <= 1 && at - rowStart === 2 && data[rowStart] === backslash && data[rowStart + 1] === 0x2e) {
+          throw unexpectedCopyData('it has an end marker')
+        }
+        isHeader = false
+        column = 0
+        rowStart = at + 1
+        committed = { parts: parts.length, rawFrom }
+      }
+    }
+    parts.length = committed.parts
+    if (committed.rawFrom < rowStart) parts.push(data.subarray(committed.rawFrom, rowStart))
+    return { masked: parts.length === 1 ? (parts[0] ?? Buffer.alloc(0)) : Buffer.concat(parts), end: rowStart }
+  }
+}
+
+/** The value that a field stands for. */
+function unescaped(field: Buffer): Buffer {
+  if (!field.includes(backslash)) return field
+  const value: number[] = []
+  for (let at = 0; at < field.length; at++) {
+    const byte = field[at] ?? 0
+    if (byte !== backslash) {
+      value.push(byte)
+      continue
+    }
+    const next = field[++at]
+    if (next === undefined) throw unexpectedCopyData('a field ends in a backslash')
+    const code = numbered(field, at)
+    if (code === null) value.push(letters.get(next) ?? next)
+    else {
+      value.push(code.byte)
+      at = code.last
+    }
+  }
+  return Buffer.from(value)
+}
+
+/** A byte as one to three octal digits, or as x and one or two hexadecimal ones. */
+function numbered(field: Buffer, at: number): { byte: number; last: number } | null {
+  const match = /^(?:([0-7]{1,3})|x([0-9a-f]{1,2}))/i.exec(field.toString('latin1', at, at + 3))
+  if (match === null) return null
+  const [all, octal, hex] = match
+  return { byte: Number.parseInt(octal ?? hex ?? '0', octal === undefined ? 16 : 8) & 0xff, last: at + all.length - 1 }
+}
+
+function escaped(value: Buffer, delimiter: number): Buffer {
+  let isPlain = true
+  for (const byte of value) {
+    if (byte === backslash || byte === delimiter || letterOf.has(byte)) {
+      isPlain = false
+      break
+    }
+  }
+  if (isPlain) return value
+  const bytes: number[] = []
+  for (const byte of value) {
+    const letter = letterOf.get(byte)
+    if (letter !== undefined) bytes.push(backslash, letter)
+    else if (byte === backslash || byte === delimiter) bytes.push(backslash, byte)
+    else bytes.push(byte)
+  }
+  return Buffer.from(bytes)
+}
