@@ -25,20 +25,25 @@ export type Finder = (text: string) => Iterable<Detection>
  * Runs `pattern`, which has to be global, over `text`, and gives what `check` says of each match. A match that turns out
  * to be nothing is taken up again behind its first `stride` characters, so that it hides nothing that begins in it.
  */
-export function* matches(
+export function matches(
   text: string,
   pattern: RegExp,
   check: (match: string, start: number) => Omit<Detection, 'start'> | null,
-): Generator<Detection> {
-  const own = new RegExp(pattern.source, pattern.flags)
-  for (let found = own.exec(text); found !== null; found = own.exec(text)) {
-    const detection = check(found[0], found.index)
+): readonly Detection[] {
+  const found: Detection[] = []
+  // The pattern's own position is used, since to copy a pattern costs more than to search a short text.
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    const { 0: whole, index: start } = match
+    const detection = check(whole, start)
     if (detection !== null) {
-      yield { start: found.index, ...detection }
-      own.lastIndex = Math.max(detection.end, found.index + 1)
+      const { kind, end, certainty, what } = detection
+      found.push({ kind, start, end, certainty, what })
+      pattern.lastIndex = Math.max(end, start + 1)
     } else {
       // Behind the first group of word characters, of which patterns that begin at a boundary can match only one start.
-      own.lastIndex = found.index + Math.max(1, /^[+(]*\w*/u.exec(found[0])?.[0].length ?? 1)
+      pattern.lastIndex = start + Math.max(1, /^[+(]*\w*/u.exec(whole)?.[0].length ?? 1)
     }
   }
+  return found
 }

@@ -70,9 +70,10 @@ const named =
   /(?<![A-Za-z])(password|passwd|passphrase|pwd|secret|api[ _-]?key|access[ _-]?key|secret[ _-]?key|private[ _-]?key|auth[ _-]?token|access[ _-]?token|refresh[ _-]?token|client[ _-]?secret|token|bearer|basic)(\\?["']?[ \t]{0,3}(?::=|[:=])[ \t]{0,3}\\?["']?|[ \t]{1,3})([^\s"',;\\&<>()[\]{}]{4,512})/giu
 
 /** What stands behind a word such as `password:` or `Bearer`, and looks like one. */
-function* findNamedSecrets(text: string): Generator<Detection> {
-  const own = new RegExp(named.source, named.flags)
-  for (let found = own.exec(text); found !== null; found = own.exec(text)) {
+function findNamedSecrets(text: string): readonly Detection[] {
+  const all: Detection[] = []
+  named.lastIndex = 0
+  for (let found = named.exec(text); found !== null; found = named.exec(text)) {
     const [whole, word = '', link = '', value = ''] = found
     const end = found.index + whole.length
     const isLinked = /[:=]/u.test(link)
@@ -80,12 +81,13 @@ function* findNamedSecrets(text: string): Generator<Detection> {
       /^(?:pass|pwd)/iu.test(word) && isLinked && !/^(?:null|none|true|false|\$\d+|\*+|%s|\?)$/iu.test(value)
     if (isPassword || (isLinked || /^(?:bearer|basic)$/iu.test(word) ? isRandom(value, 8) : isRandom(value, 16))) {
       const certainty = isRandom(value, 16) ? 'certain' : 'likely'
-      yield { kind: 'secret', start: end - value.length, end, certainty, what: 'secret that is named so' }
+      all.push({ kind: 'secret', start: end - value.length, end, certainty, what: 'secret that is named so' })
     } else {
       // What follows may be such a word itself: `token: Bearer ...`.
-      own.lastIndex = found.index + word.length
+      named.lastIndex = found.index + word.length
     }
   }
+  return all
 }
 
 /** Whether a word is of the kind that machines make: long, of several sorts of characters, with hardly a repetition. */
