@@ -1,0 +1,126 @@
+import { isFields, tagged, textsOf } from '../parse-tree.ts'
+import type { Fields } from '../parse-tree.ts'
+import type { Scope, Trace } from './context.ts'
+import { traceExpression } from './expressions.ts'
+import type { Atom, Level } from './range-table.ts'
+import { listOf } from './tree.ts'
+import { union } from './sources.ts'
+import { combineBits, tellsOf, unionReferences } from './value.ts'
+import type { Value } from './value.ts'
+
+/**
+ * Notes a condition of a query level, such as WHERE or JOIN ON: what decides about rows, and what is compared with what.
+ * The parts of an AND are units of their own.
+ */
+export function addCondition(node: unknown, scope: Scope, level: Level, trace: Trace): void {
+  const bool = boolOf(node)
+  if (bool?.operator === 'AND_EXPR') {
+    for (const each of bool.args) addCondition(each, scope, level, trace)
+    return
+  }
+  const atoms: Atom[] = []
+  const isSimple = collectAtoms(node, scope, trace, atoms)
+  addUnit({ atoms, isSimple }, level, trace)
+}
+
+/** Notes a value that decides about rows or their order. */
+export function addDecision(value: Value, level: Level, trace: Trace): void {
+  addUnit({ atoms: [{ value, isSearch: false }], isSimple: true }, level, trace)
+}
+
+/** Traces a condition that decides about no rows of the level, such as a FILTER; also notes what it compares. */
+export function traceCondition(node: unknown, scope: Scope, level: Level | null, trace: Trace): Value {
+  const value = traceExpression(node, scope, trace)
+  trace.addPredicates(tellsOf(value))
+  level?.units.push({ atoms: [{ value, isSearch: false }], isSimple: true })
+  return value
+}
+
+function addUnit(unit: { atoms: readonly Atom[]; isSimple: boolean }, level: Level, trace: Trace): void {
+  level.units.push(unit)
+  for (const { value } of unit.atoms) {
+    const tells = tellsOf(value)
+    trace.addPredicates(tells)
+    level.rowHints = union(level.rowHints, tells)
+    level.references = unionReferences(level.references, unionReferences(value.references, value.innerReferences))
+  }
+}
+
+/** Adds the parts that AND, OR and NOT do not divide further; says whether it is no more than an OR of them. */
+function collectAtoms(node: unknown, scope: Scope, trace: Trace, atoms: Atom[]): boolean {
+  const bool = boolOf(node)
+  if (bool === null) {
+    atoms.push({ value: traceExpression(node, scope, trace), isSearch: isSearch(node) })
+    return true
+  }
+  const isNested = bool.operator === 'AND_EXPR' || (bool.operator === 'NOT_EXPR' && boolOf(bool.args[0]) !== null)
+  let isSimple = !isNested
+  for (const each of bool.args) isSimple = collectAtoms(each, scope, trace, atoms) && isSimple
+  return isSimple
+}
+
+function boolOf(node: unknown): { readonly operator: unknown; readonly args: readonly unknown[] } | null {
+  const found = tagged(node)
+  if (found?.tag !== 'BoolExpr' || !isFields(found.fields)) return null
+  return { operator: found.fields['boolop'], args: listOf(found.fields['args']) }
+}
+
+/** `concat(name, ' ', email) ILIKE $1` and its like: columns are only put next to each other there. */
+function isSearch(node: unknown): boolean {
+  const found = tagged(node)
+  if (found?.tag !== 'A_Expr' || !isFields(found.fields)) return false
+  const { lexpr, rexpr } = found.fields
+  return (isGiven(rexpr) && isJoinedText(lexpr)) || (isGiven(lexpr) && isJoinedText(rexpr))
+}
+
+/** Whether it is made of constants and parameters only. */
+function isGiven(node: unknown): boolean {
+  const found = tagged(node)
+  if (found === null || !isFields(found.fields)) return false
+  const fields = found.fields
+  if (found.tag === 'A_Const' || found.tag === 'ParamRef') return true
+  if (found.tag === 'TypeCast') return isGiven(fields['arg'])
+  if (found.tag === 'List') return listOf(fields['items']).every(isGiven)
+  if (found.tag === 'FuncCall') return listOf(fields['args']).every(isGiven)
+  if (found.tag === 'A_Expr') return isGiven(fields['lexpr']) && isGiven(fields['rexpr'])
+  return false
+}
+
+const joiningFunctions: ReadonlySet<string> = new Set([
+  'concat',
+  'concat_ws',
+  'lower',
+  'upper',
+  'to_tsvector',
+  'unaccent',
+])
+
+function isJoinedText(node: unknown): boolean {
+  const found = tagged(node)
+  if (found === null || !isFields(found.fields)) return false
+  const fields: Fields = found.fields
+  switch (found.tag) {
+    case 'A_Const':
+    case 'ParamRef':
+    case 'ColumnRef':
+      return true
+    case 'TypeCast':
+    case 'CollateClause':
+      return isJoinedText(fields['arg'])
+    case 'CoalesceExpr':
+      return listOf(fields['args']).every(isJoinedText)
+    case 'FuncCall':
+      return (
+        joiningFunctions.has(textsOf(fields['funcname']).at(-1) ?? '') && listOf(fields['args']).every(isJoinedText)
+      )
+    case 'A_Expr':
+      return textsOf(fields['name'])[0] === '||' && isJoinedText(fields['lexpr']) && isJoinedText(fields['rexpr'])
+    default:
+      return false
+  }
+}
+
+/** Two columns that JOIN USING or NATURAL JOIN compares. */
+export function addEquality(left: Value, right: Value, level: Level, trace: Trace): void {
+  addDecision(combineBits([left, right]), level, trace)
+}

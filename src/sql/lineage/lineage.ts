@@ -1,0 +1,61 @@
+import { cleanLineage } from '../../core/lineage.ts'
+import type { OutputLineage, StatementLineage } from '../../core/lineage.ts'
+import type { RawStatement } from '../parse-tree.ts'
+import { tagged } from '../parse-tree.ts'
+import { queryTags } from '../queries.ts'
+import { rootScope, Trace, Untraceable } from './context.ts'
+import type { QueryResult } from './context.ts'
+import type { Schema } from './schema.ts'
+import { traceQueryNode } from './select.ts'
+import { unionAll } from './sources.ts'
+import { traceUtility } from './statements.ts'
+import { unknownLineage } from './unknown.ts'
+import { outputOf } from './value.ts'
+
+/** Where a statement runs. */
+export interface TraceContext {
+  readonly schema: Schema
+  /** Null where it is not certain. */
+  readonly searchPath: readonly string[] | null
+}
+
+/**
+ * What a statement does with classified columns. Pure; a statement that is too large is unknown. Throws a RangeError
+ * where the tree is nested deeper than the stack allows.
+ */
+export function traceStatement(statement: RawStatement, context: TraceContext): StatementLineage {
+  const { schema, searchPath } = context
+  const node = statement.stmt
+  const tag = tagged(node)?.tag ?? ''
+  if (schema.classification.columns.size === 0 && schema.pending.length === 0) {
+    return { ...cleanLineage, changesCatalog: !queryTags.has(tag) }
+  }
+  const trace = new Trace(schema)
+  const scope = rootScope(searchPath)
+  try {
+    if (queryTags.has(tag)) return lineageOf(traceQueryNode(node, scope, trace), trace)
+    traceUtility(node, scope, trace)
+    return lineageOf(null, trace)
+  } catch (fault) {
+    if (fault instanceof Untraceable) return unknownLineage(fault.message)
+    throw fault
+  }
+}
+
+function lineageOf(result: QueryResult | null, trace: Trace): StatementLineage {
+  const outputs: readonly OutputLineage[] | null =
+    result === null ? [] : (result.columns?.map(({ value }) => outputOf(value)) ?? null)
+  const rest = outputs === null && result !== null ? [outputOf(result.any)] : []
+  return {
+    ...cleanLineage,
+    outputs,
+    anyOutput: unionAll([...(outputs ?? []), ...rest].map(({ sources }) => sources)),
+    predicates: trace.predicates,
+    touched: trace.touched,
+    hazards: [...trace.hazards.values()],
+    writes: trace.writes,
+    creates: trace.creates,
+    missing: [...trace.missing],
+    changesCatalog: trace.changesCatalog,
+  }
+}

@@ -1,0 +1,198 @@
+import { noSources } from '../../core/lineage.ts'
+import { isFields, tagged, textsOf } from '../parse-tree.ts'
+import type { Fields } from '../parse-tree.ts'
+import { addCondition, addDecision } from './conditions.ts'
+import { innerScope, Untraceable, unknownResult } from './context.ts'
+import type { QueryResult, Scope, Trace } from './context.ts'
+import { traceExpression } from './expressions.ts'
+import { traceFrom } from './from.ts'
+import type { Level } from './range-table.ts'
+import { traceSetOperation } from './set-operations.ts'
+import { isNone, union, unionAll } from './sources.ts'
+import { targetsOf } from './targets.ts'
+import type { Targets } from './targets.ts'
+import { settleUnits } from './transfer.ts'
+import { fieldsOf, listOf } from './tree.ts'
+import { addHints, addSources, either, nullValue, tellsOf, unionReferences } from './value.ts'
+import type { Field, Value } from './value.ts'
+import { traceWith } from './with.ts'
+import { traceWrite } from './writes.ts'
+
+/** Results of more columns than PostgreSQL allows cannot run. */
+const outputsMax = 3_000
+
+/** Traces a query of any kind. */
+export function traceQuery(tag: string, node: Fields, outer: Scope, trace: Trace): QueryResult {
+  trace.visit()
+  if (tag !== 'SelectStmt') return traceWrite(tag, node, outer, trace)
+  return traceSelect(node, outer, trace)
+}
+
+/** Traces a query as it stands in the tree; anything else there is unknown. */
+export function traceQueryNode(node: unknown, outer: Scope, trace: Trace): QueryResult {
+  const found = tagged(node)
+  if (found === null || !isFields(found.fields)) return unknownResult
+  return traceQuery(found.tag, found.fields, outer, trace)
+}
+
+/** Traces a SELECT, VALUES or set operation. */
+export function traceSelect(node: Fields, outer: Scope, trace: Trace): QueryResult {
+  trace.visit()
+  const scope = traceWith(node['withClause'], outer, trace)
+  const operation = node['op']
+  if (operation !== undefined && operation !== 'SETOP_NONE') return traceSetOperation(node, scope, trace)
+  const level = trace.table.level()
+  const own = innerScope(scope, { level, items: [], windows: windowsOf(node['windowClause']) })
+  traceFromList(node['fromClause'], { own, around: scope, level }, trace)
+  if (node['whereClause'] !== undefined) addCondition(node['whereClause'], own, level, trace)
+  if (Array.isArray(node['valuesLists'])) return traceValues(node, own, level, trace)
+  return traceTargets(node, own, level, trace)
+}
+
+/** Traces a list of FROM items into the scope of their level. */
+export function traceFromList(
+  list: unknown,
+  place: { readonly own: Scope; readonly around: Scope; readonly level: Level },
+  trace: Trace,
+): void {
+  for (const item of listOf(list)) {
+    place.own.items.push(traceFrom(item, { lateral: place.own, around: place.around, level: place.level }, trace))
+  }
+}
+
+function traceTargets(node: Fields, scope: Scope, level: Level, trace: Trace): QueryResult {
+  const targets = targetsOf(listOf(node['targetList']), scope, trace)
+  const groups = listOf(node['groupClause']).flatMap(groupItems)
+  for (const group of groups) addNamed(group, { targets, scope, level, isGroup: true }, trace)
+  const unitsBefore = level.units.length
+  if (node['havingClause'] !== undefined) addCondition(node['havingClause'], scope, level, trace)
+  const having = level.units.slice(unitsBefore).flatMap((unit) => unit.atoms)
+  const havingHints = unionAll(having.map(({ value }) => tellsOf(value)))
+  targets.traceAll()
+  const isOneRow = level.isAggregated && groups.length === 0
+  const orderHints = traceOrder(node, { targets, scope, level, isGroup: false }, trace)
+  const { columns } = targets
+  if (node['distinctClause'] !== undefined && columns !== null) {
+    level.rowHints = union(level.rowHints, unionAll(columns.map(({ value }) => tellsOf(value))))
+  }
+  const result = { columns, any: targets.any }
+  return finish(result, { level, hints: isOneRow ? union(havingHints, orderHints) : null }, trace)
+}
+
+/** DISTINCT ON, ORDER BY, LIMIT and OFFSET; gives what LIMIT and OFFSET say about rows. */
+function traceOrder(node: Fields, place: NamePlace, trace: Trace): QueryResult['rowHints'] {
+  const { scope, level } = place
+  for (const each of listOf(node['distinctClause'])) {
+    // Plain DISTINCT is a list of one empty node.
+    if (tagged(each) !== null) addNamed(each, place, trace)
+  }
+  for (const each of listOf(node['sortClause'])) addNamed(fieldsOf(each, 'SortBy')?.['node'], place, trace)
+  let hints: QueryResult['rowHints'] = noSources
+  for (const part of [node['limitCount'], node['limitOffset']]) {
+    if (part === undefined) continue
+    const value = traceExpression(part, scope, trace)
+    addDecision(value, level, trace)
+    level.rowSources = union(level.rowSources, tellsOf(value))
+    hints = union(hints, tellsOf(value))
+  }
+  return hints
+}
+
+interface NamePlace {
+  readonly targets: Targets
+  readonly scope: Scope
+  readonly level: Level
+  readonly isGroup: boolean
+}
+
+/** A sort or group key: the number or name of an output column, or an expression over the input. */
+function addNamed(node: unknown, { targets, scope, level, isGroup }: NamePlace, trace: Trace): void {
+  const number = fieldsOf(node, 'A_Const')?.['ival']
+  if (isFields(number)) {
+    const position = typeof number['ival'] === 'number' ? number['ival'] : 0
+    return addDecision(targets.at(position - 1), level, trace)
+  }
+  const parts = textsOf(fieldsOf(node, 'ColumnRef')?.['fields'])
+  const named = parts.length === 1 ? targets.named(parts[0] ?? '') : null
+  if (named !== null) addDecision(named, level, trace)
+  // ORDER BY takes an output's name before a column's, GROUP BY the other way round; noting both is never too little.
+  if (named === null || isGroup) addCondition(node, scope, level, trace)
+}
+
+/** The keys of a GROUP BY, those inside of grouping sets included. */
+function groupItems(node: unknown): readonly unknown[] {
+  const set = fieldsOf(node, 'GroupingSet')
+  if (set !== null) return set['kind'] === 'GROUPING_SET_EMPTY' ? [{}] : listOf(set['content']).flatMap(groupItems)
+  const row = fieldsOf(node, 'RowExpr')
+  return row === null ? [node] : listOf(row['args'])
+}
+
+function traceValues(node: Fields, scope: Scope, level: Level, trace: Trace): QueryResult {
+  const rows = listOf(node['valuesLists']).map((row) =>
+    listOf(fieldsOf(row, 'List')?.['items']).map((item) => traceExpression(item, scope, trace)),
+  )
+  const width = rows[0]?.length ?? 0
+  const columns = Array.from({ length: width }, (_unused, index) => ({
+    name: `column${index + 1}`,
+    value: either(rows.map((row) => row[index] ?? nullValue)),
+  }))
+  const targets = { columns, any: either(columns.map(({ value }) => value)) }
+  for (const each of listOf(node['sortClause'])) addCondition(fieldsOf(each, 'SortBy')?.['node'], scope, level, trace)
+  for (const part of [node['limitCount'], node['limitOffset']]) {
+    if (part === undefined) continue
+    const value = traceExpression(part, scope, trace)
+    addDecision(value, level, trace)
+    level.rowSources = union(level.rowSources, tellsOf(value))
+  }
+  return finish(targets, { level, hints: null }, trace)
+}
+
+/**
+ * What a level gives when all of it is known. `hints` is what decides whether there is a row where that is not what
+ * decides about the level's own rows: an aggregate without GROUP BY always gives one.
+ */
+export function finish(
+  given: { readonly columns: readonly Field[] | null; readonly any: Value },
+  { level, hints }: { readonly level: Level; readonly hints: QueryResult['rowHints'] | null },
+  trace: Trace,
+): QueryResult {
+  settleUnits(level, trace)
+  const isOneRow = hints !== null
+  const columns =
+    given.columns?.map(({ name, value }) => ({ name, value: settled(value, level, isOneRow, trace) })) ?? null
+  if (columns !== null && columns.length > outputsMax) throw new Untraceable('has more columns than it may')
+  const references = new Set(
+    [...level.references].filter((reference) => trace.table.find(reference)?.entry.level !== level),
+  )
+  return {
+    columns,
+    any: settled(given.any, level, isOneRow, trace),
+    rowHints: hints ?? level.rowHints,
+    rowSources: isOneRow ? noSources : union(level.rowSources, level.outerTaint),
+    outerTaint: level.outerTaint,
+    references,
+  }
+}
+
+function settled(value: Value, level: Level, isOneRow: boolean, trace: Trace): Value {
+  const known = trace.table.settle(value, level)
+  if (!value.isSynthetic || isOneRow) return known
+  // Whoever wrote the statement chose it, so that it tells what decides about its row.
+  const told = addHints(known, level.rowHints)
+  return isNone(level.rowSources) ? told : addSources(told, level.rowSources)
+}
+
+/** The value of a query that stands for its rows as a whole, wherever it is put. */
+export function allOf(result: QueryResult): Value {
+  return result.columns === null ? result.any : either(result.columns.map(({ value }) => value))
+}
+
+/** What a query's conditions point to around it. */
+export function withReferences(value: Value, result: QueryResult): Value {
+  return { ...value, innerReferences: unionReferences(value.innerReferences, result.references) }
+}
+
+function windowsOf(clause: unknown): ReadonlyMap<string, unknown> {
+  const named = listOf(clause).map((each) => fieldsOf(each, 'WindowDef'))
+  return new Map(named.flatMap((each) => (typeof each?.['name'] === 'string' ? [[each['name'], each] as const] : [])))
+}

@@ -1,0 +1,113 @@
+import type { CatalogFunction } from '../../core/catalog.ts'
+import { rootScope } from './context.ts'
+import type { Item, QueryResult, Scope, Trace } from './context.ts'
+import { inputsOf, opaque } from './functions.ts'
+import type { Argument, CallResult, RowShape } from './functions.ts'
+import { queryTags } from '../queries.ts'
+import { tagged } from '../parse-tree.ts'
+import { allOf, traceQueryNode, withReferences } from './select.ts'
+import { union } from './sources.ts'
+import { traceUtility } from './statements.ts'
+import { addPresence, addSources, combine, plainValue, rowOf, unknownValue } from './value.ts'
+import type { Field, Value } from './value.ts'
+
+/** Sees through a function in SQL: all that its statements do, with the arguments in place of its parameters. */
+export function callSqlFunction(
+  called: CatalogFunction,
+  { args, shape }: { readonly args: readonly Argument[]; readonly shape: RowShape },
+  scope: Scope,
+  trace: Trace,
+): CallResult {
+  const shown = `calls ${called.schema}.${called.name}()`
+  const body = trace.schema.bodyOf(called)
+  const key = `function ${called.oid}`
+  if (body === null || trace.under.has(key)) {
+    return { value: opaque(shown, trace), columns: columnsOf(shape, unknownValue), isCertain: shape.isCertain }
+  }
+  trace.under.add(key)
+  try {
+    const inner = rootScope(called.searchPath ?? scope.searchPath, bind(called, args, trace))
+    const result = traceBody(body, inner, trace)
+    return result === null ? { value: plainValue, columns: null, isCertain: true } : resultOf(called, shape, result)
+  } finally {
+    trace.under.delete(key)
+  }
+}
+
+function traceBody(body: readonly unknown[], scope: Scope, trace: Trace): QueryResult | null {
+  let result: QueryResult | null = null
+  for (const statement of body) {
+    const tag = tagged(statement)?.tag ?? ''
+    if (queryTags.has(tag)) {
+      result = traceQueryNode(statement, scope, trace)
+      continue
+    }
+    result = null
+    traceUtility(statement, scope, trace)
+  }
+  return result
+}
+
+/** Arguments by position and by the names of the parameters, which any column of the same name hides. */
+function bind(
+  called: CatalogFunction,
+  args: readonly Argument[],
+  trace: Trace,
+): { readonly values: readonly Value[]; readonly items: readonly Item[] } {
+  const inputs = inputsOf(called)
+  const values = inputs.map((parameter, index) => {
+    const named = args.find((each) => each.name !== null && each.name === parameter.name)
+    if (named !== undefined) return named.value
+    const rest = args.slice(index).filter((each) => each.name === null)
+    if (parameter.mode === 'variadic') return combine(rest.map((each) => each.value))
+    const given = args[index]
+    return given === undefined || given.name !== null ? plainValue : given.value
+  })
+  const columns = inputs.map(({ name }, index) => ({ name, value: values[index] ?? plainValue, isDoubtful: false }))
+  const level = trace.table.level()
+  const entry = trace.table.addAlias({
+    name: called.name,
+    schema: null,
+    columns,
+    rest: null,
+    isRelation: false,
+    rowType: 0,
+    level,
+  })
+  return { values, items: [{ entries: [entry], columns, rest: null }] }
+}
+
+function resultOf(called: CatalogFunction, shape: RowShape, result: QueryResult): CallResult {
+  const type = called.returnType
+  const bits = union(result.rowHints, result.rowSources)
+  const seen = (value: Value): Value =>
+    withReferences(addSources(addPresence(value, bits), union(result.outerTaint, result.rowSources)), result)
+  const found = result.columns
+  if (shape.names === null) {
+    const [first] = found ?? []
+    const value = found?.length === 1 && first !== undefined ? first.value : allOf(result)
+    return {
+      value: seen({ ...value, type }),
+      columns: shape.isCertain ? null : (value.fields ?? null),
+      isCertain: shape.isCertain,
+    }
+  }
+  const columns = fieldsOf(shape.names, result).map(({ name, value }) => ({ name, value: seen(value) }))
+  return { value: rowOf(columns, type), columns, isCertain: shape.isCertain }
+}
+
+/** The columns by position; a body may also give one column that is the whole row. */
+function fieldsOf(names: readonly string[], result: QueryResult): readonly Field[] {
+  const { columns } = result
+  const [first] = columns ?? []
+  const rows = columns?.length === 1 && names.length !== 1 ? (first?.value.fields ?? null) : columns
+  if (rows === null || rows.length !== names.length) {
+    const value = allOf(result)
+    return names.map((name) => ({ name, value: { ...value, direct: null } }))
+  }
+  return names.map((name, index) => ({ name, value: rows[index]?.value ?? unknownValue }))
+}
+
+function columnsOf(shape: RowShape, value: Value): readonly Field[] | null {
+  return shape.names?.map((name) => ({ name, value })) ?? null
+}
