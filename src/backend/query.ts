@@ -18,9 +18,9 @@ export interface QueryClient {
    * Rejects with `backend_unavailable` where PostgreSQL refuses it, whose cause is a BackendFault: the client can then
    * be used on. Rejects with `backend_lost` or `limit_exceeded` where the connection is gone.
    */
-  query(sql: string): Promise<QueryRows>
+  readonly query: (sql: string) => Promise<QueryRows>
   /** The same for a text of several statements: the rows of each that has a row description, in order. */
-  queryAll(sql: string): Promise<readonly QueryRows[]>
+  readonly queryAll: (sql: string) => Promise<readonly QueryRows[]>
   /** Says goodbye and lets go. May be called twice, and while a query is under way, which then rejects. */
   close(): void
 }
@@ -99,7 +99,8 @@ class SimpleClient {
   }
 
   readonly #onClose = (): void => {
-    this.#fail(lost('PostgreSQL closed it', this.#socket.errored))
+    // Where PostgreSQL has said why, that is the better cause.
+    this.#fail(lost('PostgreSQL closed it', this.#pending?.refusal ?? this.#socket.errored))
   }
 
   readonly #onAbort = (): void => {

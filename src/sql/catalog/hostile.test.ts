@@ -127,7 +127,9 @@ void test('a session that shadows pg_catalog in every way sees the same catalog'
         catalogScript({ serverVersion: version, system: null, isInTransaction }),
       )
       assert.equal(error, null)
-      assert.ok(isSame(readCatalog(results, null).data, expected))
+      const reading = readCatalog(results, null)
+      assert.ok(isSame(reading.data, expected))
+      assert.equal(reading.isPinned, false)
     }
     await session.query('ROLLBACK')
     const own = await loadCatalog(async (sql) => (await session.query(sql)).results.at(-1) ?? [])

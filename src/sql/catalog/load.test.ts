@@ -247,7 +247,7 @@ void test('functions have their parameters, bodies and search path', async () =>
   assert.equal(catalog.function(catalog.operatorsNamed('===')[0]?.function ?? 0)?.name, 'same')
   // The range brings one to its multirange.
   const casts = catalog.data.casts.map((cast) => catalog.function(cast.function)?.name)
-  assert.deepEqual(casts.sort(), ['span_multirange', 'to_mood'])
+  assert.deepEqual(new Set(casts), new Set(['span_multirange', 'to_mood']))
 })
 
 void test('functions of one name of PostgreSQL itself count as the worst of them', async () => {

@@ -50,7 +50,7 @@ async function loadWith(
   await query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE')
   try {
     for (const setting of [...settings, ...timeouts]) await query(setting)
-    for (const sql of catalogQueries({ serverVersion, withSystem: system === null })) {
+    for (const sql of catalogQueries({ serverVersion, withSystem: system === null, isInTransaction: false })) {
       const rows = await query(sql)
       // One result at a time, so that a large catalog does not hold up the event loop.
       hash.update(JSON.stringify(rows))
@@ -101,7 +101,7 @@ export function catalogScript(options: ScriptOptions): string {
     ? [`SAVEPOINT ${savepoint}`]
     : ['SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE']
   const after = isInTransaction ? [catalogRepair] : []
-  const queries = catalogQueries({ serverVersion, withSystem: system === null })
+  const queries = catalogQueries({ serverVersion, withSystem: system === null, isInTransaction })
   return [...before, ...settings, ...timeouts, ...queries, ...after].join(';\n')
 }
 

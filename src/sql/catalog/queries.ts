@@ -14,6 +14,8 @@ export interface QueryScope {
   readonly serverVersion: number
   /** False where the objects that initdb made are known already. */
   readonly withSystem: boolean
+  /** Whether the transaction was open before, so that the state it sees may be an old one. */
+  readonly isInTransaction: boolean
 }
 
 /** The results by name, in the order in which they are asked for; `builtins` only with the system's part. */
@@ -81,8 +83,8 @@ const from = (scope: QueryScope, oid: string): string => (scope.withSystem ? 'tr
 
 const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
   // The sums tell a change of what initdb made: an update gives a row a new xmin, a deletion takes one away.
-  facts: () => `SELECT pg_catalog.current_setting('server_version_num'),
-    pg_catalog.current_setting('transaction_isolation'),
+  facts: ({ isInTransaction }) => `SELECT pg_catalog.current_setting('server_version_num'),
+    ${isInTransaction} AND pg_catalog.current_setting('transaction_isolation') IN ('repeatable read', 'serializable'),
     pg_catalog.concat_ws(' ', ${[
       ['pg_class', 'oid'],
       ['pg_attribute', 'attrelid'],

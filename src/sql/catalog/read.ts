@@ -50,7 +50,7 @@ export function readResults(results: readonly Rows[], known: SystemCatalog | nul
   const facts = rows('facts')
   if (!facts.next()) throw unusable('the first result is empty')
   const serverVersion = facts.number()
-  const isPinned = !facts.text().startsWith('read ')
+  const isPinned = facts.boolean()
   const fingerprint = facts.text()
   if (facts.next()) throw unusable('the first result has too many rows')
   if (known !== null && (known.serverVersion !== serverVersion || known.fingerprint !== fingerprint)) {
