@@ -111,8 +111,11 @@ export const limits = {
   classificationAbsencesMax: 20,
   /** One value that detectors look at; of a longer one the beginning. */
   detectedCharsMax: 65_536,
-  /** How long reading the catalog waits for a lock that some session's ALTER holds. */
-  catalogLockWaitMsMax: 1_000,
+  /**
+   * How long reading the catalog waits for a lock that some session's ALTER or DROP holds. Far below deadlock_timeout
+   * (1 s by default), so that where the two wait for each other it is never the session that is ended.
+   */
+  catalogLockWaitMsMax: 50,
   /** One query of the catalog. */
   catalogQueryMsMax: 30_000,
   /** One snapshot of the catalog, connecting included; then it counts as failed. */

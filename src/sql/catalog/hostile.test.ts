@@ -271,6 +271,42 @@ void test('a session that holds a table locked hides what cannot be printed with
   }
 })
 
+void test('a view that cannot be printed has no definition, and the others have theirs', async () => {
+  const client = await clientOf(postgres, 'postgres')
+  try {
+    await client.query('CREATE VIEW emails AS SELECT email FROM customers')
+    const honest = createCatalog(await loadCatalog(client.query), 1)
+    const { oid } = relationOf(honest, 'public', 'buyers')
+    // As where it is dropped while the query runs.
+    const isDoomed = (sql: string): boolean =>
+      sql.includes('pg_get_viewdef(c.oid)') || sql.includes(`pg_get_viewdef(${oid})`)
+    const data = await loadCatalog(async (sql) => client.query(isDoomed(sql) ? 'SELECT 1/0' : sql))
+    const isOther = (relation: { readonly oid: number }): boolean => relation.oid !== oid
+    assert.deepEqual(data.relations.filter(isOther), honest.data.relations.filter(isOther))
+    assert.deepEqual(data.functions, honest.data.functions)
+    const catalog = createCatalog(data, 1)
+    assert.deepEqual({ ...catalog.relation(oid), definition: '' }, { ...honest.relation(oid), definition: '' })
+    assert.equal(catalog.relation(oid)?.definition, null)
+  } finally {
+    client.close()
+    await postgres.query('postgres', 'DROP VIEW emails')
+  }
+})
+
+void test('a lost connection gives no catalog', async () => {
+  const client = await clientOf(postgres, 'postgres')
+  client.close()
+  await assert.rejects(loadCatalog(client.query), PosternError)
+  const other = await clientOf(postgres, 'postgres')
+  let asked = 0
+  const query = async (sql: string): Promise<Rows> => {
+    asked += 1
+    if (asked === 12) other.close()
+    return other.query(sql)
+  }
+  await assert.rejects(loadCatalog(query), PosternError)
+})
+
 void test('results that are not those of the script give no catalog', async () => {
   const client = await clientOf(postgres, 'postgres')
   try {
@@ -283,7 +319,7 @@ void test('results that are not those of the script give no catalog', async () =
     refused([])
     refused(results.slice(1))
     refused([...results, []])
-    refused([[], ...results.slice(1)])
+    refused(results.with(1, []))
     refused(results.slice(0, -1), { ...system, fingerprint: 'other' })
     refused(results.slice(0, -1), { ...system, serverVersion: 1 })
     for (const [i, rows] of results.entries()) {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import type { CatalogData } from '../../core/catalog.ts'
 import { PosternError } from '../../core/errors.ts'
 import { limits } from '../../core/limits.ts'
-import { catalogQueries, settings } from './queries.ts'
+import { catalogQueries, definitionsQuery, printed, settings } from './queries.ts'
+import type { QueryScope } from './queries.ts'
 import { readResults, SystemCatalogChanged } from './read.ts'
 import type { CatalogReading, SystemCatalog } from './read.ts'
 import type { Rows } from './row-reader.ts'
@@ -45,20 +46,19 @@ async function loadWith(
   { cache, serverVersion }: { cache: SystemCatalogCache; serverVersion: number },
 ): Promise<CatalogData> {
   const { system } = cache
-  const results: Rows[] = []
-  const hash = createHash('sha256')
-  await query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE')
-  try {
-    for (const setting of [...settings, ...timeouts]) await query(setting)
-    for (const sql of catalogQueries({ serverVersion, withSystem: system === null, isInTransaction: false })) {
+  const scope: QueryScope = { serverVersion, withSystem: system === null, isInTransaction: false }
+  const definitions = await readDefinitions(query, scope)
+  const results = [definitions]
+  const hash = createHash('sha256').update(JSON.stringify(definitions))
+  await inTransaction(query, async () => {
+    // The first of them has been answered.
+    for (const sql of catalogQueries(scope).slice(1)) {
       const rows = await query(sql)
       // One result at a time, so that a large catalog does not hold up the event loop.
       hash.update(JSON.stringify(rows))
       results.push(rows)
     }
-  } finally {
-    await query('ROLLBACK')
-  }
+  })
   const digest = hash.digest('base64')
   if (system !== null && cache.last?.digest === digest) return cache.last.data
   const { data, system: systemRead } = readResults(results, system)
@@ -66,6 +66,50 @@ async function loadWith(
   // Without the system's part the next results will be others.
   cache.last = system === null ? null : { digest, data }
   return data
+}
+
+/**
+ * Definitions have a transaction of their own, so that the locks that printing them takes are soon over. Where views are
+ * made and dropped all the time it fails as often as not; then each is printed alone, and what cannot be is left out.
+ */
+async function readDefinitions(query: RunsQuery, scope: QueryScope): Promise<Rows> {
+  for (let attempt = 1; attempt <= attemptsTogether; attempt += 1) {
+    try {
+      return await inTransaction(query, async () => query(definitionsQuery(scope, { asList: false })))
+    } catch {
+      // A lost connection fails the next attempt as well, and the last.
+    }
+  }
+  return inTransaction(query, async () => {
+    const definitions: (readonly (string | null)[])[] = []
+    await query(`SET LOCAL lock_timeout = ${lockWaitAloneMsMax}`)
+    for (const [kind, oid] of await query(definitionsQuery(scope, { asList: true }))) {
+      if ((kind !== 'view' && kind !== 'function') || !/^\d+$/.test(oid ?? '')) continue
+      await query(`SAVEPOINT ${savepoint}`)
+      try {
+        const [[text = null] = []] = await query(`SELECT ${printed(kind, oid ?? '0')}`)
+        definitions.push([kind, oid ?? null, text])
+      } catch {
+        // It has no definition then, which nobody can see through.
+      } finally {
+        await query(`ROLLBACK TO SAVEPOINT ${savepoint}`)
+      }
+    }
+    return definitions
+  })
+}
+
+const attemptsTogether = 3
+const lockWaitAloneMsMax = 10
+
+async function inTransaction<T>(query: RunsQuery, work: () => Promise<T>): Promise<T> {
+  await query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE')
+  try {
+    for (const setting of [...settings, ...timeouts]) await query(setting)
+    return await work()
+  } finally {
+    await query('ROLLBACK')
+  }
 }
 
 const timeouts: readonly string[] = [

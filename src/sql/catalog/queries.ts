@@ -18,8 +18,12 @@ export interface QueryScope {
   readonly isInTransaction: boolean
 }
 
-/** The results by name, in the order in which they are asked for; `builtins` only with the system's part. */
+/**
+ * The results by name, in the order in which they are asked for; `builtins` only with the system's part. `definitions`
+ * comes first, when what the transaction sees is newest: see `definitionsQuery`.
+ */
 export const resultNames = [
+  'definitions',
   'facts',
   'schemas',
   'relations',
@@ -81,7 +85,33 @@ export const unreadableExpression = 'postern_unreadable()'
 
 const from = (scope: QueryScope, oid: string): string => (scope.withSystem ? 'true' : `${oid} >= ${firstUserOid}`)
 
+/**
+ * Views and functions with a body in the standard's form (since 14), each with its kind, oid and text as PostgreSQL
+ * prints it. It prints from the newest state, not from what the transaction sees, and fails as a whole where one of them
+ * is dropped in between. With `asList` there are no texts, and it cannot fail.
+ */
+export function definitionsQuery(scope: QueryScope, options: { readonly asList: boolean }): string {
+  const text = (kind: DefinitionKind, oid: string): string => (options.asList ? 'NULL' : printed(kind, oid))
+  const views = `SELECT 'view' AS kind, c.oid, ${text('view', 'c.oid')} FROM pg_catalog.pg_class c
+    WHERE c.relkind IN ('v', 'm') AND ${from(scope, 'c.oid')} AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite w
+      WHERE w.ev_class = c.oid AND ${namesLocked('pg_catalog.pg_rewrite', 'w.oid')})`
+  const bodies = `SELECT 'function', p.oid, ${text('function', 'p.oid')} FROM pg_catalog.pg_proc p
+    WHERE p.prosqlbody IS NOT NULL AND ${from(scope, 'p.oid')} AND NOT ${namesLocked('pg_catalog.pg_proc', 'p.oid')}`
+  const parts = scope.serverVersion >= 140_000 ? [views, bodies] : [views]
+  return `WITH ${lockedRelations} ${parts.join(' UNION ALL ')} ORDER BY kind, oid`
+}
+
+/** The expression that prints one of them. */
+export function printed(kind: DefinitionKind, oid: string): string {
+  return `pg_catalog.${kind === 'view' ? 'pg_get_viewdef' : 'pg_get_function_sqlbody'}(${oid})`
+}
+
+/** What `definitionsQuery` calls them. */
+export type DefinitionKind = 'view' | 'function'
+
 const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
+  definitions: (scope) => definitionsQuery(scope, { asList: false }),
+
   // The sums tell a change of what initdb made: an update gives a row a new xmin, a deletion takes one away.
   facts: ({ isInTransaction }) => `SELECT pg_catalog.current_setting('server_version_num'),
     ${isInTransaction} AND pg_catalog.current_setting('transaction_isolation') IN ('repeatable read', 'serializable'),
@@ -99,11 +129,7 @@ const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
   schemas: () => `SELECT n.nspname FROM pg_catalog.pg_namespace n
     WHERE NOT pg_catalog.starts_with(n.nspname, 'pg_toast') ORDER BY n.oid`,
 
-  relations: (scope) => `WITH ${lockedRelations}
-    SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltype,
-      CASE WHEN c.relkind IN ('v', 'm') AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite w
-          WHERE w.ev_class = c.oid AND ${namesLocked('pg_catalog.pg_rewrite', 'w.oid')})
-        THEN pg_catalog.pg_get_viewdef(c.oid) END,
+  relations: (scope) => `SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltype,
       c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1'),
       e.description
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -158,12 +184,12 @@ const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
     WHERE ${from(scope, 'l.enumtypid')} ORDER BY l.enumtypid, l.enumsortorder`,
 
   // Functions that superusers and extensions put into pg_catalog are none of PostgreSQL's own.
-  functions: (scope) => `WITH ${lockedRelations}
-    SELECT p.oid, n.nspname, p.proname, p.prokind, l.lanname, p.provolatile, p.proretset, p.prorettype,
+  functions: (
+    scope,
+  ) => `SELECT p.oid, n.nspname, p.proname, p.prokind, l.lanname, p.provolatile, p.proretset, p.prorettype,
       coalesce(p.proallargtypes::pg_catalog.text, p.proargtypes::pg_catalog.text),
       p.proargmodes::pg_catalog.text, pg_catalog.array_to_json(p.proargnames), p.pronargdefaults,
-      CASE WHEN l.lanname IN ('c', 'internal') AND l.oid < ${firstUserOid} THEN NULL
-        ${standardBody(scope)} ELSE p.prosrc END,
+      CASE WHEN l.lanname IN ('c', 'internal') AND l.oid < ${firstUserOid} THEN NULL ELSE p.prosrc END,
       ${scope.serverVersion >= 140_000 ? 'p.prosqlbody IS NOT NULL' : 'false'},
       EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
         AND x.objid = p.oid AND x.deptype = 'e'),
@@ -183,13 +209,6 @@ const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
       p.proargmodes::pg_catalog.text, pg_catalog.array_to_json(p.proargnames)
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid = p.prorettype
     WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.oid < ${firstUserOid} ORDER BY p.proname, p.oid`,
-}
-
-/** A body in the standard's form (since 14) is printed by the catalog, and where that would wait it is not there. */
-function standardBody(scope: QueryScope): string {
-  if (scope.serverVersion < 140_000) return ''
-  return `WHEN p.prosqlbody IS NOT NULL AND ${namesLocked('pg_catalog.pg_proc', 'p.oid')} THEN NULL
-        WHEN p.prosqlbody IS NOT NULL THEN pg_catalog.pg_get_function_sqlbody(p.oid)`
 }
 
 function fingerprint(rows: string): string {

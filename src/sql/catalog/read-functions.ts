@@ -22,8 +22,8 @@ const modes: ReadonlyMap<string, CatalogParameter['mode']> = new Map([
   ['t', 'table'],
 ])
 
-/** Reads the functions that are not PostgreSQL's own. */
-export function readFunctions(row: RowReader): CatalogFunction[] {
+/** Reads the functions that are not PostgreSQL's own; `bodies` are those in the standard's form, by oid. */
+export function readFunctions(row: RowReader, bodies: ReadonlyMap<Oid, string | null>): CatalogFunction[] {
   const functions: CatalogFunction[] = []
   while (row.next()) {
     const head = {
@@ -38,8 +38,9 @@ export function readFunctions(row: RowReader): CatalogFunction[] {
       parameters: parametersOf(row.numbers(), row.lettersOrNull(), row.textsOrNull()),
       defaultCount: row.number(),
     }
-    const body = row.textOrNull()
+    const source = row.textOrNull()
     const isStandardBody = row.boolean()
+    const body = isStandardBody ? (bodies.get(head.oid) ?? null) : source
     const isFromExtension = row.boolean()
     const { searchPath, isReadable } = searchPathOf(row.textsOrNull())
     // Under a search path that cannot be read the body's names mean nothing.

@@ -13,7 +13,7 @@ import type {
 } from '../../core/catalog.ts'
 import { PosternError } from '../../core/errors.ts'
 import { firstUserOid, resultNames } from './queries.ts'
-import type { ResultName } from './queries.ts'
+import type { DefinitionKind, ResultName } from './queries.ts'
 import { readBuiltins, readFunctions } from './read-functions.ts'
 import { RowReader } from './row-reader.ts'
 import type { Rows } from './row-reader.ts'
@@ -48,21 +48,22 @@ export function readResults(results: readonly Rows[], known: SystemCatalog | nul
   const rows = (name: ResultName): RowReader => new RowReader(name, rowsOf.get(name) ?? [])
 
   const facts = rows('facts')
-  if (!facts.next()) throw unusable('the first result is empty')
+  if (!facts.next()) throw unusable('the facts are not there')
   const serverVersion = facts.number()
   const isPinned = facts.boolean()
   const fingerprint = facts.text()
-  if (facts.next()) throw unusable('the first result has too many rows')
+  if (facts.next()) throw unusable('the facts are there twice')
   if (known !== null && (known.serverVersion !== serverVersion || known.fingerprint !== fingerprint)) {
     throw new SystemCatalogChanged()
   }
 
+  const definitions = readDefinitions(rows('definitions'))
   const data: CatalogData = {
     serverVersion,
     schemas: readSchemas(rows('schemas')),
-    relations: [...(known?.data.relations ?? []), ...readRelations(rows)],
+    relations: [...(known?.data.relations ?? []), ...readRelations(rows, definitions.view)],
     types: withInheritedConstraints([...(known?.data.types ?? []), ...readTypes(rows('types'), rows('labels'))]),
-    functions: [...(known?.data.functions ?? []), ...readFunctions(rows('functions'))],
+    functions: [...(known?.data.functions ?? []), ...readFunctions(rows('functions'), definitions.function)],
     operators: readOperators(rows('operators')),
     casts: readCasts(rows('casts')),
     builtins: known?.data.builtins ?? readBuiltins(rows('builtins')),
@@ -107,7 +108,21 @@ const relationKinds: ReadonlyMap<string, RelationKind> = new Map([
   ['c', 'composite'],
 ])
 
-function readRelations(rows: (name: ResultName) => RowReader): CatalogRelation[] {
+function readDefinitions(row: RowReader): Record<DefinitionKind, Map<Oid, string | null>> {
+  const definitions = { view: new Map<Oid, string | null>(), function: new Map<Oid, string | null>() }
+  while (row.next()) definitions[row.oneOf(definitionKinds)].set(row.number(), row.textOrNull())
+  return definitions
+}
+
+const definitionKinds: ReadonlyMap<string, DefinitionKind> = new Map([
+  ['view', 'view'],
+  ['function', 'function'],
+])
+
+function readRelations(
+  rows: (name: ResultName) => RowReader,
+  definitions: ReadonlyMap<Oid, string | null>,
+): CatalogRelation[] {
   const columns = readColumns(rows('columns'))
   const parents = groups<Oid>(rows('parents'), (row) => row.number())
   const triggers = groups(rows('triggers'), readTrigger)
@@ -125,7 +140,7 @@ function readRelations(rows: (name: ResultName) => RowReader): CatalogRelation[]
       rowType: row.number(),
       isTemporary: isTemporarySchema(schema),
       columns: columns.get(oid) ?? [],
-      definition: row.textOrNull(),
+      definition: definitions.get(oid) ?? null,
       parents: parents.get(oid) ?? [],
       triggers: triggers.get(oid) ?? [],
       foreignKeys: foreignKeys.get(oid) ?? [],
