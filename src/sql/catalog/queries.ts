@@ -116,6 +116,7 @@ const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
   facts: ({ isInTransaction }) => `SELECT pg_catalog.current_setting('server_version_num'),
     ${isInTransaction} AND pg_catalog.current_setting('transaction_isolation') IN ('repeatable read', 'serializable'),
     pg_catalog.concat_ws(' ', ${[
+      ['pg_namespace', 'oid'],
       ['pg_class', 'oid'],
       ['pg_attribute', 'attrelid'],
       ['pg_rewrite', 'oid'],
