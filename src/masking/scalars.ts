@@ -183,6 +183,10 @@ function zeroVector(element: number, byteCount: number): Maker {
   return constant('0', Buffer.concat([head, Buffer.alloc(byteCount)]))
 }
 
+function lexeme(before: Buffer, after: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(0, 0, 0, 1), before, Buffer.from('masked\0'), after])
+}
+
 const name: Maker = ({ rule, pseudonyms }) => textMask(rule, { charsMax: 63, isPadded: false }, pseudonyms)
 const anonymousMac = '00:00:00:00:00:00'
 const oidAlias = zeros('-', 4)
@@ -247,8 +251,8 @@ const makers: ReadonlyMap<number, Maker> = new Map<number, Maker>([
   [2950, uuid],
   [2970, snapshot], // txid_snapshot
   [3220, zeros('0/0', 8)], // pg_lsn
-  [3614, zeros('', 4)], // tsvector
-  [3615, zeros('', 4)], // tsquery
+  [3614, constant(`'masked'`, lexeme(Buffer.alloc(0), Buffer.alloc(2)))], // tsvector, no positions
+  [3615, constant(`'masked'`, lexeme(Buffer.of(1, 0, 0), Buffer.alloc(0)))], // tsquery: one operand
   [3734, oidAlias], // regconfig
   [3769, oidAlias], // regdictionary
   [3802, jsonLike(1)],
