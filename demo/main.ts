@@ -40,13 +40,26 @@ async function tell(world: World): Promise<void> {
   heading('3. Its record')
   await showRecord(world)
 
-  heading('4. What policy forbids')
+  heading('4. What she may not see')
+  say(pc.dim('   In the database:'))
+  const sql = 'SELECT name, email, phone, born, city FROM customers ORDER BY id LIMIT 2'
+  await showDirect(world, sql)
+  say(pc.dim('   Through Postern, as Alice, who may not unmask these columns, whichever way she asks:'))
+  await show(alice, sql)
+  await show(alice, 'SELECT upper(email) AS shouted, row_to_json(c) AS whole FROM customers c WHERE id = 1')
+  await show(alice, 'UPDATE tickets SET subject = c.email FROM customers c WHERE c.id = customer_id')
+  await show(
+    alice,
+    'SELECT city, count(*), count(DISTINCT email) AS people FROM customers GROUP BY city ORDER BY 1 LIMIT 2',
+  )
+
+  heading('5. What policy forbids')
   await show(alice, 'DROP DATABASE shop')
   say(pc.dim('   … and the session is alive after it:'))
   await show(alice, 'SELECT count(*) AS customers FROM customers')
   await alice.end()
 
-  heading('5. The shared password of old')
+  heading('6. The shared password of old')
   try {
     const intruder = await connect(world, { user: 'alice@example.com', password: 'shop-2019!' })
     await intruder.end()
@@ -61,12 +74,16 @@ async function tell(world: World): Promise<void> {
   say('')
 }
 
+/** Values as PostgreSQL prints them, as psql shows them. */
+const asText = { getTypeParser: () => (value: string | Buffer) => value.toString() }
+
 async function connect(world: World, who: { user: string; password: string }): Promise<Client> {
   const client = new Client({
     host: '127.0.0.1',
     port: world.port,
     database: 'shop',
     application_name: 'demo',
+    types: asText,
     ssl: { ca: world.authority },
     ...who,
   })
@@ -82,6 +99,18 @@ async function show(client: Client, sql: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
     sayError(error)
+  }
+}
+
+/** Shows what the database itself holds, as its superuser sees it. */
+async function showDirect({ postgres }: World, sql: string): Promise<void> {
+  const { host, port, superuser: user, password } = postgres
+  const direct = new Client({ host, port, user, password, database: 'shop', types: asText })
+  await direct.connect()
+  try {
+    sayTable(await direct.query(sql))
+  } finally {
+    await direct.end()
   }
 }
 

@@ -47,7 +47,17 @@ export async function startWorld(): Promise<World> {
     const port = await freePort(preferredPort)
     const password = await createShop(postgres)
     const labels = { env: 'demo' }
-    const prepared = await prepareGateway({ directory, issuer, postgres, role: 'shop_owner', password, port, labels })
+    const classification = join(import.meta.dirname, 'classification.yaml')
+    const prepared = await prepareGateway({
+      directory,
+      issuer,
+      postgres,
+      role: 'shop_owner',
+      password,
+      port,
+      labels,
+      classification,
+    })
     gateway = await startGatewayProcess(prepared.configFile, port)
     return {
       ...prepared,

@@ -21,6 +21,8 @@ export interface GatewayFolder {
   readonly port: number
   /** A folder of policies to copy; the starter set unless told. */
   readonly policies?: string
+  /** A classification file to copy; nothing is classified unless told. */
+  readonly classification?: string
   readonly durability?: 'process' | 'disk'
   readonly allowPlaintextOnLoopback?: boolean
   readonly labels?: Readonly<Record<string, string>>
@@ -47,6 +49,7 @@ export async function prepareGateway(folder: GatewayFolder): Promise<PreparedGat
   write('gateway.key', key)
   write('shop-password', folder.password)
   cpSync(folder.policies ?? join(top, 'deploy/starter/policies'), join(directory, 'policies'), { recursive: true })
+  if (folder.classification !== undefined) cpSync(folder.classification, join(directory, 'classification.yaml'))
   const configFile = write('postern.yaml', configText(folder))
   return { configFile, journalDirectory: join(directory, 'journal'), authority: authority.certificate, authorityFile }
 }
@@ -125,7 +128,7 @@ databases:
     tls: { mode: disable } # on this machine only
     credential: { file: shop-password }
     labels: ${JSON.stringify(folder.labels ?? {})}
-policies: policies
+${folder.classification === undefined ? '' : '    classification: classification.yaml\n'}policies: policies
 journal: { directory: journal, signing_key: journal-key.pem, durability: ${folder.durability ?? 'process'} }
 log: { level: warn }
 `

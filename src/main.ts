@@ -1,18 +1,17 @@
 import { pino, type Logger } from 'pino'
 import { loadOrCreateSigningKey } from './audit/key.ts'
 import { openJournal, type Journal } from './audit/journal.ts'
-import { connectBackend, createCredentialSource, type Credential } from './backend/backend.ts'
-import type { Config, DatabaseConfig } from './config.ts'
+import type { Config } from './config.ts'
 import { newGatewayId } from './core/ids.ts'
 import { limits } from './core/limits.ts'
+import { openDatabases } from './databases.ts'
 import { startGateway } from './gateway/gateway.ts'
 import { createStatementEncoder, membersOf } from './gateway/record.ts'
-import type { Analyzes, GatewayDatabase } from './gateway/services.ts'
-import { forwardedParameters } from './gateway/start-up-parameters.ts'
 import { createIdentifier } from './identity/identity.ts'
 import { createDecider, type Decider, loadPolicySet, type PolicySet, watchPolicies } from './policy/policy.ts'
+import { deriveKeys, loadOrCreateMaskingKey } from './redaction/key.ts'
+import { createRedactor } from './redaction/redact.ts'
 import { createServerCertificate } from './server-certificate.ts'
-import { createAnalyzer } from './sql/analyze.ts'
 import { version } from './version.ts'
 
 /** A running Postern. */
@@ -43,12 +42,20 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     watchForPolicies(config, { policySet, policy, journal, log, stopping })
     const identity = createIdentifier({ issuers: config.issuers })
     stopping.add(() => identity.close())
-    const databases = await openDatabases(config, { log, stopping })
+    const hasClassification = [...config.databases.values()].some(({ classification }) => classification !== null)
+    const keys = hasClassification ? deriveKeys(loadOrCreateMaskingKey(config.masking.key)) : null
+    const databases = await openDatabases(config, {
+      log,
+      journal,
+      maskingKey: keys?.masking ?? null,
+      atStop: (step) => stopping.add(step),
+    })
     const { address, port, tls, allowPlaintextOnLoopback, login, oauthScope: scope } = config.listen
     const onFailed = (error: unknown): void => {
       log.error({ err: error }, 'the changed certificate cannot be used; the one before it stays in force')
     }
     const certificate = tls === null ? null : createServerCertificate(tls, { onFailed })
+    const redaction = keys === null ? null : createRedactor({ key: keys.redaction })
     const gateway = await startGateway(
       {
         address,
@@ -60,7 +67,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         databases,
         expiryGraceMs: config.session.expiryGraceS * 1_000,
       },
-      { identity, policy, journal, log, redaction: null, statementMembers: createStatementEncoder(null) },
+      { identity, policy, journal, log, redaction, statementMembers: createStatementEncoder(redaction) },
     )
     log.info({ address, port: gateway.port, databases: [...databases.keys()] }, 'Postern is listening')
     return {
@@ -150,55 +157,6 @@ function watchForPolicies(
     watching.abort()
     await watched
   })
-}
-
-async function openDatabases(
-  config: Config,
-  { log, stopping }: Omit<Under, 'policySet'>,
-): Promise<ReadonlyMap<string, GatewayDatabase>> {
-  const analyzers = new Map<string, Analyzes>()
-  const databases = new Map<string, GatewayDatabase>()
-  for (const [name, database] of config.databases) {
-    // Databases with the same safe functions share what was analysed.
-    const key = JSON.stringify(database.safeFunctions.toSorted())
-    let sql = analyzers.get(key)
-    if (sql === undefined) {
-      const analyzer = await createAnalyzer({
-        safeFunctions: new Set(database.safeFunctions),
-        onFault: (fault) => log.warn({ err: fault }, 'the parser broke on a text, which is opaque now'),
-      })
-      stopping.add(() => analyzer.close())
-      analyzers.set(key, analyzer)
-      sql = analyzer
-    }
-    const credential = credentialOf(database)
-    stopping.add(() => credential.close())
-    databases.set(name, openDatabase(database, { sql, credential }))
-  }
-  return databases
-}
-
-function openDatabase(
-  config: DatabaseConfig,
-  { sql, credential }: { readonly sql: Analyzes; readonly credential: Credential },
-): GatewayDatabase {
-  const { name, labels, host, port, database, role, tls } = config
-  return {
-    resource: { name, labels },
-    role,
-    sql,
-    protection: null,
-    connect(startup, signal) {
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(limits.backendConnectDeadlineMs)])
-      const target = { host, port, database, role, tls }
-      return connectBackend(target, forwardedParameters(startup), { signal: deadline, credential })
-    },
-  }
-}
-
-function credentialOf({ credential }: DatabaseConfig): Credential {
-  // Without one the server must trust the gateway; an empty password is refused by everything else.
-  return createCredentialSource(credential ?? { password: '' }, process.env)
 }
 
 function policyFacts(set: PolicySet): Readonly<Record<string, unknown>> {

@@ -3,6 +3,8 @@ export const entryTypes = [
   'gateway_started',
   'gateway_stopped',
   'policy_loaded',
+  'classification_loaded',
+  'classification_derived',
   'session_started',
   'session_ended',
   'login_failed',

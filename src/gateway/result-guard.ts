@@ -115,7 +115,7 @@ export class ResultGuard {
   }
 
   #planRows({ protection, fixed }: Execution, fields: readonly FieldDescription[]): readonly ColumnMask[] | null {
-    if (protection === null) return null
+    if (protection === null || this.#seesAll()) return null
     const now = this.#plan(protection, fields)
     if (fixed === null) return now
     const then = this.#plan(fixed, fields)

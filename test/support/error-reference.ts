@@ -79,6 +79,22 @@ const meanings: Record<ErrorCode, Meaning> = {
     when: 'Policy does not let this principal run this statement. PostgreSQL never saw it; a transaction is aborted as by any other error.',
     next: 'DETAIL names the policy, HINT what to do.',
   },
+  masking_refused: {
+    when: 'A statement would show or copy, in a way that cannot be masked, what the principal may not see; or it is not certain that it would not.',
+    next: 'Leave the columns that DETAIL names out of it, write it in a way that can be followed, or ask for access that unmasks them.',
+  },
+  placeholder_written: {
+    when: 'A value that is written into a masked column is the placeholder that masking put in the place of the real one.',
+    next: 'Leave the column out of the statement, or give it a value of its own.',
+  },
+  catalog_unavailable: {
+    when: 'A database has a classification and its catalog could not be read, so that nobody can say what a statement touches.',
+    next: 'Try again; if it persists, whoever runs the gateway finds the cause in its log.',
+  },
+  classification_invalid: {
+    when: 'The classification file, or what is remembered of a classification, cannot be used.',
+    next: 'Mend the file as the message says; `postern classify DATABASE --check` checks it against the database.',
+  },
   statement_unparsable: {
     when: 'A syntax error, found by PostgreSQL’s own parser in the gateway. Whoever may run `opaque` gets it from PostgreSQL itself.',
     next: 'Correct the statement.',

@@ -1,0 +1,342 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadMemory, saveMemory, type ClassificationMemory } from './classification/memory.ts'
+import { addDerived, identityQuery } from './classification/memory.ts'
+import { resolveClassification } from './classification/classify.ts'
+import type { ClassificationFile } from './classification/file.ts'
+import { columnKey, type Catalog, type CatalogData, type ColumnKey, type Oid } from './core/catalog.ts'
+import type { Classification, Tag } from './core/classification.ts'
+import { PosternError, toPosternError } from './core/errors.ts'
+import type { ClassifiedWrite, CopyFormat, CreatedRelation, Sources, StatementLineage } from './core/lineage.ts'
+import type { StatementAnalysis } from './core/statement.ts'
+import type { MaskedResult, OwnResult, ProtectedSchema, Protects } from './gateway/services.ts'
+import { createCopyMasker } from './masking/copy.ts'
+import { createMasker, type Mask, type Masker } from './masking/mask.ts'
+import { isPlaceholder } from './masking/placeholders.ts'
+import { planCopy, planRows, type PlanBasis } from './masking/plan.ts'
+import { maskDataRow } from './masking/rows.ts'
+import { scrubReport } from './masking/scrub.ts'
+import { createCatalog } from './sql/catalog/catalog.ts'
+import { createCatalogKeeper, type CatalogKeeper } from './sql/catalog/keeper.ts'
+import { catalogRepair, catalogScript, loadCatalog, readCatalog, type SystemCatalogCache } from './sql/catalog/load.ts'
+import { createSchema, type Schema } from './sql/lineage/schema.ts'
+import type { Tracer } from './sql/lineage/tracer.ts'
+import type { FieldDescription } from './wire/backend.ts'
+
+/** A connection to the database on which the gateway itself asks. */
+export interface CatalogConnection {
+  query(sql: string): Promise<OwnResult>
+  close(): void | Promise<void>
+}
+
+/** What the protection of one database is made of. */
+export interface ProtectionOptions {
+  readonly database: string
+  readonly file: ClassificationFile
+  readonly stateDirectory: string
+  readonly refreshMs: number
+  /** The key of pseudonyms. */
+  readonly key: Buffer
+  readonly tracer: Tracer
+  connect(signal: AbortSignal): Promise<CatalogConnection>
+  /** A snapshot was read that differs from the one before. */
+  onCatalog(catalog: Catalog): void
+  /** A classification came in force: how many columns, and what in the file does not fit the database. */
+  onClassified(facts: { readonly columns: number; readonly faults: readonly string[] }): void
+  /** Columns of a new table carry the tags of what they were made of. */
+  onDerived(facts: { readonly relation: string; readonly columns: Readonly<Record<string, readonly Tag[]>> }): void
+  onFailed(error: PosternError): void
+}
+
+/** A schema as the gateway sees it; `traced` is what lineages are traced against. */
+interface TracedSchema extends ProtectedSchema {
+  readonly traced: Schema
+  readonly masker: Masker
+}
+
+interface Pending {
+  readonly created: CreatedRelation
+  /** Relations of that name that were there before it: they are not what it makes. */
+  readonly before: ReadonlySet<Oid>
+}
+
+/** A refresh that a statement's unknown name asks for comes no sooner than this after the one before. */
+const forcedRefreshPauseMs = 1_000
+
+/** Keeps what is classified in one database in step with its catalog, and answers the gateway about it. */
+export class DatabaseProtection implements Protects {
+  readonly #options: ProtectionOptions
+  readonly #keeper: CatalogKeeper
+  readonly #system: SystemCatalogCache = { system: null }
+  #file: ClassificationFile
+  #memory: ClassificationMemory
+  #identity: string | undefined
+  #catalog: Catalog | null = null
+  #classification: Classification | null = null
+  #version = 0
+  readonly #pending = new Set<Pending>()
+  #schema: TracedSchema | null = null
+  #ownVersion = 0
+  #forcedAtMs = 0
+  #forced: Promise<void> | null = null
+
+  /** Reads what is remembered; throws `classification_invalid` where it cannot be used. */
+  constructor(options: ProtectionOptions) {
+    this.#options = options
+    this.#file = options.file
+    this.#memory = loadMemory(options.stateDirectory, options.database)
+    this.#keeper = createCatalogKeeper({
+      load: (signal) => this.#load(signal),
+      refreshMs: options.refreshMs,
+      onChanged: (catalog) => {
+        options.onCatalog(catalog)
+        this.#take(catalog)
+      },
+      onFailed: ({ error }) => options.onFailed(error),
+    })
+  }
+
+  get schema(): TracedSchema | null {
+    return this.#schema
+  }
+
+  get safeChannels(): ReadonlySet<string> {
+    return this.#classification?.safeChannels ?? new Set()
+  }
+
+  /** Puts another classification file in force. */
+  replace(file: ClassificationFile): void {
+    this.#file = file
+    if (this.#catalog !== null) this.#take(this.#catalog)
+  }
+
+  async refresh(why: 'changed' | 'missing'): Promise<void> {
+    if (why === 'missing' && this.#schema !== null) return this.#refreshForced()
+    await this.#refreshNow()
+  }
+
+  trace(
+    statement: StatementAnalysis,
+    at: { readonly schema: ProtectedSchema; readonly searchPath: readonly string[] | null },
+  ): StatementLineage | Promise<StatementLineage> {
+    const { traced } = at.schema as TracedSchema
+    return this.#options.tracer.trace(statement, { schema: traced, searchPath: at.searchPath })
+  }
+
+  get catalogScript(): string {
+    const serverVersion = this.#catalog?.data.serverVersion
+    if (serverVersion === undefined) throw new Error('a catalog of its own is read before the shared one')
+    return catalogScript({ serverVersion, system: this.#system.system, isInTransaction: true })
+  }
+
+  readonly catalogRepair = catalogRepair
+
+  readOwnCatalog(results: readonly OwnResult[]): ProtectedSchema {
+    const { data } = readCatalog(results, this.#system.system)
+    this.#ownVersion += 1
+    // Below the shared one's versions, so that the two never share a key.
+    const catalog = createCatalog(data, -this.#ownVersion)
+    const { classification } = this.#resolve(catalog, this.#memory)
+    return this.#makeSchema(catalog, { ...classification, version: -this.#ownVersion })
+  }
+
+  pend(created: CreatedRelation): { settle(): void } {
+    const before = new Set(this.#catalog?.relationsNamed(created.name).map(({ oid }) => oid))
+    const pending = { created, before }
+    this.#pending.add(pending)
+    this.#renewSchema()
+    return {
+      settle: () => {
+        this.#settle(pending)
+      },
+    }
+  }
+
+  planRows(result: MaskedResult & { readonly fields: readonly FieldDescription[] }): readonly (Mask | null)[] | null {
+    return planRows({ ...basisOf(result), fields: result.fields }, maskerOf(result.schema))
+  }
+
+  planCopy(
+    result: MaskedResult & { readonly columnCount: number; readonly format: 0 | 1 },
+  ): readonly (Mask | null)[] | null {
+    const { columnCount, format } = result
+    return planCopy({ ...basisOf(result), columnCount, format }, maskerOf(result.schema))
+  }
+
+  maskRow(message: Buffer, masks: readonly (Mask | null)[]): Buffer {
+    return maskDataRow(message, masks)
+  }
+
+  copyMasker(copy: CopyFormat, masks: readonly (Mask | null)[]): { take(data: Buffer): Buffer } {
+    return createCopyMasker({ copy, masks, columnCount: masks.length })
+  }
+
+  scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string> {
+    return scrubReport(fields, { sql, isName: (name) => this.#isName(name) })
+  }
+
+  isPlaceholder(text: string | null, write: ClassifiedWrite): boolean {
+    const column = this.#classification?.columns.get(write.target)
+    const type = this.#typeOf(write.target)
+    if (column === undefined || type === undefined) return false
+    const { isReplacing, isExact } = write
+    return isPlaceholder(text, { rule: column.masking, type, isReplacing, isExact })
+  }
+
+  close(): void {
+    this.#keeper.close()
+  }
+
+  async #load(signal: AbortSignal): Promise<CatalogData> {
+    const connection = await this.#options.connect(signal)
+    try {
+      this.#identity ??= (await connection.query(identityQuery))[0]?.[0] ?? undefined
+      return await loadCatalog((sql) => connection.query(sql), this.#system)
+    } finally {
+      await connection.close()
+    }
+  }
+
+  async #refreshNow(): Promise<void> {
+    try {
+      await this.#keeper.refresh()
+    } catch {
+      // The keeper has told; what was known stays in force, and what is not in it stays unknown.
+    }
+  }
+
+  /** One refresh for all who ask at a time, and not more than one a second. */
+  #refreshForced(): Promise<void> {
+    this.#forced ??= (async () => {
+      const waitMs = this.#forcedAtMs + forcedRefreshPauseMs - Date.now()
+      if (waitMs > 0) await sleep(waitMs, undefined, { ref: false })
+      this.#forcedAtMs = Date.now()
+      this.#forced = null
+      await this.#refreshNow()
+    })()
+    return this.#forced
+  }
+
+  #take(catalog: Catalog): void {
+    const { classification, faults, memory } = this.#resolve(catalog, this.#memory)
+    try {
+      saveMemory(this.#options.stateDirectory, this.#options.database, memory)
+    } catch (error) {
+      this.#options.onFailed(toPosternError(error))
+    }
+    this.#memory = memory
+    this.#catalog = catalog
+    this.#classification = classification
+    this.#renewSchema()
+    this.#options.onClassified({ columns: classification.columns.size, faults })
+  }
+
+  #resolve(catalog: Catalog, memory: ClassificationMemory) {
+    this.#version += 1
+    return resolveClassification({
+      file: this.#file,
+      catalog,
+      memory,
+      version: this.#version,
+      ...(this.#identity === undefined ? {} : { identity: this.#identity }),
+    })
+  }
+
+  #renewSchema(): void {
+    if (this.#catalog === null || this.#classification === null) return
+    this.#schema = this.#makeSchema(this.#catalog, this.#classification)
+  }
+
+  #makeSchema(catalog: Catalog, classification: Classification): TracedSchema {
+    const pending = [...this.#pending].map(({ created }) => created)
+    const traced = createSchema({ catalog, classification, pending })
+    const masker = createMasker({
+      key: this.#options.key,
+      typeOf: (oid) => catalog.type(oid),
+      fieldsOf: (relation) => catalog.relation(relation)?.columns,
+    })
+    return {
+      key: traced.key,
+      columns: classification.columns,
+      originOf(relation, column) {
+        // A relation that the snapshot does not have: it was made since, out of nobody knows what.
+        if (catalog.relation(relation) === undefined) return { sources: 'unknown', direct: null }
+        return column > 0 ? traced.sourcesOf(relation, column) : { sources: new Set<ColumnKey>(), direct: null }
+      },
+      traced,
+      masker,
+    }
+  }
+
+  /** What a finished CREATE TABLE AS has made carries the tags of what it was made of, from now on. */
+  #settle(pending: Pending): void {
+    if (!this.#pending.delete(pending) || this.#catalog === null) return
+    const { created, before } = pending
+    for (const relation of this.#catalog.relationsNamed(created.name)) {
+      const isIt = created.schema === null || created.schema === relation.schema || relation.isTemporary
+      if (!isIt || before.has(relation.oid)) continue
+      const columns: Record<string, readonly Tag[]> = {}
+      for (const column of relation.columns) {
+        const made = created.columns.find(({ name }) => name === column.name)
+        if (made === undefined) continue
+        const { tags, from } = this.#tagsOf(made.sources)
+        if (tags.length === 0) continue
+        this.#memory = addDerived(this.#memory, columnKey(relation.oid, column.number), { tags, from })
+        columns[column.name] = tags
+      }
+      if (Object.keys(columns).length > 0) {
+        this.#options.onDerived({ relation: `${relation.schema}.${relation.name}`, columns })
+      }
+    }
+    this.#take(this.#catalog)
+  }
+
+  #tagsOf(sources: Sources): { readonly tags: readonly Tag[]; readonly from: readonly ColumnKey[] } {
+    const columns = this.#classification?.columns ?? new Map<ColumnKey, { readonly tags: readonly Tag[] }>()
+    const from = sources === 'unknown' ? [...columns.keys()] : [...sources]
+    const tags = new Set<Tag>(from.flatMap((key) => columns.get(key)?.tags ?? []))
+    return { tags: [...tags].sort(), from }
+  }
+
+  #isName(name: string): boolean {
+    return this.#names().has(name)
+  }
+
+  #knownNames: { readonly catalog: Catalog; readonly names: ReadonlySet<string> } | null = null
+
+  /** Every name that the catalog shows anyway: those of relations, columns, types, functions and schemas. */
+  #names(): ReadonlySet<string> {
+    const catalog = this.#catalog
+    if (catalog === null) return new Set()
+    if (this.#knownNames?.catalog === catalog) return this.#knownNames.names
+    const names = new Set<string>(catalog.data.schemas)
+    for (const relation of catalog.data.relations) {
+      names.add(relation.name)
+      for (const column of relation.columns) names.add(column.name)
+      for (const trigger of relation.triggers) names.add(trigger.name)
+    }
+    for (const { name } of catalog.data.types) names.add(name)
+    for (const { name } of catalog.data.functions) names.add(name)
+    for (const { name } of catalog.data.builtins) names.add(name)
+    this.#knownNames = { catalog, names }
+    return names
+  }
+
+  #typeOf(key: ColumnKey) {
+    const [relation, number] = key.split('.').map(Number)
+    const columns = this.#catalog?.relation(relation ?? 0)?.columns
+    return this.#catalog?.type(columns?.find((column) => column.number === number)?.type ?? 0)
+  }
+}
+
+function basisOf({ schema, lineage, isMasked }: MaskedResult): PlanBasis {
+  return {
+    lineage,
+    columns: schema.columns,
+    originOf: (relation, column) => schema.originOf(relation, column),
+    isMasked,
+  }
+}
+
+function maskerOf(schema: ProtectedSchema): Masker {
+  return (schema as TracedSchema).masker
+}
