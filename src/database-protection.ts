@@ -5,10 +5,11 @@ import { resolveClassification } from './classification/classify.ts'
 import type { ClassificationFile } from './classification/file.ts'
 import { columnKey, type Catalog, type CatalogData, type ColumnKey, type Oid } from './core/catalog.ts'
 import type { Classification, Tag } from './core/classification.ts'
-import { PosternError, toPosternError } from './core/errors.ts'
+import type { PosternError } from './core/errors.ts'
+import { toPosternError } from './core/errors.ts'
 import type { ClassifiedWrite, CopyFormat, CreatedRelation, Sources, StatementLineage } from './core/lineage.ts'
 import type { StatementAnalysis } from './core/statement.ts'
-import type { MaskedResult, OwnResult, ProtectedSchema, Protects } from './gateway/services.ts'
+import type { MaskedResult, OwnCatalog, OwnResult, ProtectedSchema, Protects } from './gateway/services.ts'
 import { createCopyMasker } from './masking/copy.ts'
 import { createMasker, type Mask, type Masker } from './masking/mask.ts'
 import { isPlaceholder } from './masking/placeholders.ts'
@@ -17,7 +18,14 @@ import { maskDataRow } from './masking/rows.ts'
 import { scrubReport } from './masking/scrub.ts'
 import { createCatalog } from './sql/catalog/catalog.ts'
 import { createCatalogKeeper, type CatalogKeeper } from './sql/catalog/keeper.ts'
-import { catalogRepair, catalogScript, loadCatalog, readCatalog, type SystemCatalogCache } from './sql/catalog/load.ts'
+import {
+  catalogRepair,
+  catalogScript,
+  loadCatalog,
+  readCatalog,
+  type CatalogReading,
+  type SystemCatalogCache,
+} from './sql/catalog/load.ts'
 import { createSchema, type Schema } from './sql/lineage/schema.ts'
 import type { Tracer } from './sql/lineage/tracer.ts'
 import type { FieldDescription } from './wire/backend.ts'
@@ -76,6 +84,8 @@ export class DatabaseProtection implements Protects {
   readonly #pending = new Set<Pending>()
   #schema: TracedSchema | null = null
   #ownVersion = 0
+  /** Whether the catalog may have changed since it was read last. */
+  #isBehind = false
   #forcedAtMs = 0
   #forced: Promise<void> | null = null
 
@@ -96,7 +106,7 @@ export class DatabaseProtection implements Protects {
   }
 
   get schema(): TracedSchema | null {
-    return this.#schema
+    return this.#isBehind ? null : this.#schema
   }
 
   get safeChannels(): ReadonlySet<string> {
@@ -110,7 +120,7 @@ export class DatabaseProtection implements Protects {
   }
 
   async refresh(why: 'changed' | 'missing'): Promise<void> {
-    if (why === 'missing' && this.#schema !== null) return this.#refreshForced()
+    if (why === 'missing' && this.schema !== null) return this.#refreshForced()
     await this.#refreshNow()
   }
 
@@ -122,21 +132,15 @@ export class DatabaseProtection implements Protects {
     return this.#options.tracer.trace(statement, { schema: traced, searchPath: at.searchPath })
   }
 
-  get catalogScript(): string {
+  ownCatalog(): OwnCatalog {
     const serverVersion = this.#catalog?.data.serverVersion
     if (serverVersion === undefined) throw new Error('a catalog of its own is read before the shared one')
-    return catalogScript({ serverVersion, system: this.#system.system, isInTransaction: true })
-  }
-
-  readonly catalogRepair = catalogRepair
-
-  readOwnCatalog(results: readonly OwnResult[]): ProtectedSchema {
-    const { data } = readCatalog(results, this.#system.system)
-    this.#ownVersion += 1
-    // Below the shared one's versions, so that the two never share a key.
-    const catalog = createCatalog(data, -this.#ownVersion)
-    const { classification } = this.#resolve(catalog, this.#memory)
-    return this.#makeSchema(catalog, { ...classification, version: -this.#ownVersion })
+    const { system } = this.#system
+    return {
+      script: catalogScript({ serverVersion, system, isInTransaction: true }),
+      repair: catalogRepair,
+      read: (results) => this.#readOwn(readCatalog(results, system)),
+    }
   }
 
   pend(created: CreatedRelation): { settle(): void } {
@@ -186,6 +190,16 @@ export class DatabaseProtection implements Protects {
     this.#keeper.close()
   }
 
+  #readOwn({ data, isPinned }: CatalogReading): ProtectedSchema {
+    // The transaction sees an older state of the catalog than PostgreSQL reads names by.
+    if (isPinned) throw new Error('the transaction is pinned to an older catalog')
+    this.#ownVersion += 1
+    // Below the shared one's versions, so that the two never share a key.
+    const catalog = createCatalog(data, -this.#ownVersion)
+    const { classification } = this.#resolve(catalog, this.#memory)
+    return this.#makeSchema(catalog, { ...classification, version: -this.#ownVersion })
+  }
+
   async #load(signal: AbortSignal): Promise<CatalogData> {
     const connection = await this.#options.connect(signal)
     try {
@@ -199,8 +213,10 @@ export class DatabaseProtection implements Protects {
   async #refreshNow(): Promise<void> {
     try {
       await this.#keeper.refresh()
+      this.#isBehind = false
     } catch {
-      // The keeper has told; what was known stays in force, and what is not in it stays unknown.
+      // The keeper has told why. The catalog has changed and nobody knows how: nothing is traced against the old one.
+      this.#isBehind = true
     }
   }
 

@@ -23,7 +23,7 @@ export interface Opening {
   /** The key of pseudonyms; null where no database has a classification. */
   readonly maskingKey: Buffer | null
   /** Undone in reverse order when the gateway stops. */
-  atStop(step: () => void | Promise<void>): void
+  readonly atStop: (step: () => void | Promise<void>) => void
 }
 
 /** Opens every database that clients may connect to: what reads its statements, and what protects its columns. */
@@ -93,7 +93,7 @@ async function protect(
     readonly config: Config
     readonly tracer: Tracer
     readonly connect: GatewayDatabase['connect']
-    onCatalog(catalog: Catalog): void
+    readonly onCatalog: (catalog: Catalog) => void
   },
 ): Promise<DatabaseProtection> {
   const { log, journal, maskingKey, config, tracer, connect } = opening

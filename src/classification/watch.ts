@@ -7,9 +7,9 @@ import { type ClassificationFile, parseClassificationFile, readClassificationTex
 export interface ClassificationWatch {
   /** The text in force when watching starts. */
   readonly current: string
-  onLoaded(file: ClassificationFile): void
+  readonly onLoaded: (file: ClassificationFile) => void
   /** A file that cannot be used. It is told once per change; what was in force stays in force. */
-  onFailed(error: PosternError): void
+  readonly onFailed: (error: PosternError) => void
   readonly signal: AbortSignal
   readonly pollMs?: number
 }

@@ -39,6 +39,7 @@ export interface CatalogColumn {
 /** `table`, `partitioned` and `foreign` hold rows of their own; `index` is not listed. */
 export type RelationKind = 'table' | 'partitioned' | 'view' | 'materialized' | 'foreign' | 'sequence' | 'composite'
 
+/** A trigger that somebody defined, and what it is called with. */
 export interface CatalogTrigger {
   readonly name: string
   readonly function: Oid
@@ -48,6 +49,7 @@ export interface CatalogTrigger {
   readonly isBefore: boolean
 }
 
+/** Which columns refer to which columns of another relation. */
 export interface CatalogForeignKey {
   readonly columns: readonly number[]
   readonly referenced: Oid
@@ -55,6 +57,7 @@ export interface CatalogForeignKey {
   readonly referencedColumns: readonly number[]
 }
 
+/** A relation with its columns and what decides what is in them. */
 export interface CatalogRelation {
   readonly oid: Oid
   readonly schema: string
@@ -78,8 +81,10 @@ export interface CatalogRelation {
   readonly comment: string | null
 }
 
+/** pg_type.typtype in words. */
 export type TypeKind = 'base' | 'composite' | 'domain' | 'enum' | 'range' | 'multirange' | 'pseudo'
 
+/** A type and what it is made of. */
 export interface CatalogType {
   readonly oid: Oid
   readonly schema: string
@@ -128,6 +133,7 @@ export interface CatalogFunction {
   readonly searchPath: readonly string[] | null
 }
 
+/** A parameter of a function, or a column that it returns. */
 export interface CatalogParameter {
   readonly name: string
   readonly type: Oid

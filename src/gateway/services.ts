@@ -59,10 +59,8 @@ export interface Protects {
     statement: StatementAnalysis,
     at: { readonly schema: ProtectedSchema; readonly searchPath: readonly string[] | null },
   ): StatementLineage | Promise<StatementLineage>
-  /** The text that reads the catalog within an open transaction and leaves no trace, and what its results amount to. */
-  readonly catalogScript: string
-  readonly catalogRepair: string
-  readOwnCatalog(results: readonly OwnResult[]): ProtectedSchema
+  /** How the catalog is read over a client's own connection, within its open transaction. */
+  ownCatalog(): OwnCatalog
   /** From now on a relation of that name carries these tags; `settle` tells that the statement has ended. */
   pend(created: CreatedRelation): { settle(): void }
   /** The masks of a result's columns, or null where all of it may be seen. */
@@ -79,6 +77,15 @@ export interface Protects {
   isPlaceholder(text: string | null, write: ClassifiedWrite): boolean
 }
 
+/** A reading of the catalog as one session sees it. */
+export interface OwnCatalog {
+  /** One text that leaves no trace in the transaction, unless it fails: then `repair` brings the transaction back. */
+  readonly script: string
+  readonly repair: string
+  /** What its results amount to. Throws where they cannot be relied upon. */
+  readonly read: (results: readonly OwnResult[]) => ProtectedSchema
+}
+
 /** Rows of one result of the own catalog script, as text. */
 export type OwnResult = readonly (readonly (string | null)[])[]
 
@@ -86,7 +93,7 @@ export type OwnResult = readonly (readonly (string | null)[])[]
 export interface MaskedResult {
   readonly schema: ProtectedSchema
   readonly lineage: Pick<StatementLineage, 'outputs' | 'anyOutput'>
-  isMasked(sources: Sources): boolean
+  readonly isMasked: (sources: Sources) => boolean
 }
 
 /** What an output is made of. */

@@ -8,8 +8,8 @@ export interface SchemaNow {
   readonly isCertain: boolean
 }
 
-/** Runs a text on the session's own connection while nothing else is under way there; rejects where it fails. */
-export type RunsOwn = (script: string) => Promise<readonly OwnResult[]>
+/** Runs a text on the session's own connection while nothing else is under way there; null where it fails. */
+export type RunsOwn = (script: string) => Promise<readonly OwnResult[] | null>
 
 /**
  * What a session knows of its database's catalog. Mostly that is the shared snapshot. Once the session itself has
@@ -139,17 +139,24 @@ export class SessionCatalog {
 
   #readOwn(): void {
     this.#isReading = true
-    const reading = this.#runOwn(this.#protects.catalogScript)
-      .then((results) => {
-        this.#own = this.#protects.readOwnCatalog(results)
-      })
-      .catch(() => {
-        this.#own = 'unreadable'
-      })
-    this.#waitFor(
-      reading.finally(() => {
+    const reading = this.#readTwice()
+      .catch(() => 'unreadable' as const)
+      .then((own) => {
+        this.#own = own
         this.#isReading = false
-      }),
-    )
+      })
+    this.#waitFor(reading)
+  }
+
+  /** What others define meanwhile can make it fail, so that it is worth a second try. */
+  async #readTwice(): Promise<ProtectedSchema | 'unreadable'> {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const { script, repair, read } = this.#protects.ownCatalog()
+      const results = await this.#runOwn(script)
+      if (results !== null) return read(results)
+      // The transaction has failed with it, and the client has not: it goes on from before the script.
+      if ((await this.#runOwn(repair)) === null) return 'unreadable'
+    }
+    return 'unreadable'
   }
 }

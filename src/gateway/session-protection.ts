@@ -36,18 +36,11 @@ export function protectSession(session: ProtectedSession): SessionProtection | n
   if (protects === null) return null
   const { settings } = exchange
   const view = new SessionView(protects, { principal, database, policy, facts, epoch: () => settings.epoch })
-  const ask = (script: string): Promise<readonly OwnResult[] | null> =>
+  const runOwn = (script: string): Promise<readonly OwnResult[] | null> =>
     new Promise((resolve) => {
       exchange.own = new OwnQuery(resolve)
       session.send(encodeQuery(script))
     })
-  const runOwn = async (script: string): Promise<readonly OwnResult[]> => {
-    const results = await ask(script)
-    if (results !== null) return results
-    // The transaction has failed with it, and the client has not: it goes on from before the script.
-    await ask(protects.catalogRepair)
-    throw new Error('the catalog could not be read within the transaction')
-  }
   const seesAll = (): boolean => protects.schema !== null && view.seesAll(protects.schema)
   return {
     view,

@@ -11,7 +11,7 @@ export interface PlanBasis {
   /** What the rows of a relation's column hold, for the origins that PostgreSQL tells. */
   originOf(relation: Oid, column: number): { readonly sources: Sources; readonly direct: ColumnKey | null }
   /** Whether any of these columns is one that the principal may not see. */
-  isMasked(sources: Sources): boolean
+  readonly isMasked: (sources: Sources) => boolean
 }
 
 const unknownOutput: OutputLineage = {
