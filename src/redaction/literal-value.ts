@@ -25,6 +25,7 @@ export function quotedValue(sql: string, token: Token, escapeCharacter = '\\'): 
  * would not take for a number is as it stands.
  */
 export function numberValue(text: string): string {
+  if (/^[1-9]\d*$/u.test(text)) return text
   const plain = text.replaceAll('_', '')
   if (/^\d+$/u.test(plain)) return plain.replace(/^0+(?=\d)/u, '')
   if (/^0(?:x[\da-f]+|o[0-7]+|b[01]+)$/iu.test(plain)) {

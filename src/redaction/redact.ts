@@ -1,4 +1,5 @@
 /** Redaction: takes values out of texts before they are recorded. */
+import { redactDetected } from '../detection/detect.ts'
 import { createRedactorWith } from './redactor.ts'
 import type { Redactor } from './redactor.ts'
 
@@ -8,6 +9,5 @@ export type { Redactor, StringReading } from './redactor.ts'
 
 /** Makes a redactor; `key` decides the pseudonyms. */
 export function createRedactor({ key }: { readonly key: Buffer }): Redactor {
-  // No detectors are at hand, so that what should be screened is redacted.
-  return createRedactorWith({ key, detect: null })
+  return createRedactorWith({ key, detect: redactDetected })
 }
