@@ -221,7 +221,7 @@ function evidenceOf({ concept, hits, column, hint, tally }: Found): string {
     parts.push(`${percent(hits, size)} of ${count(size, 'value')} look like ${conceptTags[concept].plural}`)
   }
   if (hint?.concept === concept) parts.push(`its name says "${hint.words}"`)
-  if (size === 0) parts.push('no values were looked at')
+  if (size === 0 && column.as !== 'date') parts.push('no values were looked at')
   return parts.join('; ')
 }
 

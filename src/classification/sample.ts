@@ -80,8 +80,10 @@ const readable: ReadonlySet<SampledAs> = new Set(['text', 'document', 'number'])
 
 function textOf(column: CatalogColumn, catalog: Catalog): string {
   const name = quoted(column.name)
-  const isArray = baseOf(catalog.type(column.type), catalog)?.category === 'A'
-  return isArray ? `pg_catalog.to_json(${name})::pg_catalog.text` : `${name}::pg_catalog.text`
+  const type = baseOf(catalog.type(column.type), catalog)
+  // Without the length of its network, which is no part of an address.
+  if (type?.name === 'inet') return `pg_catalog.host(${name})`
+  return type?.category === 'A' ? `pg_catalog.to_json(${name})::pg_catalog.text` : `${name}::pg_catalog.text`
 }
 
 /** A share of the pages that should hold three times the rows that are wanted, since not every page is full. */

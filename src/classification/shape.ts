@@ -4,8 +4,7 @@ const charsMax = 32
 export function shapeOf(value: string): string {
   const beginning = value.slice(0, charsMax * 2)
   const shape = beginning
-    .replaceAll(/\p{Lu}/gu, 'X')
-    .replaceAll(/[\p{L}\p{M}]/gu, 'x')
+    .replaceAll(/[\p{L}\p{M}]/gu, (letter) => (/\p{Lu}/u.test(letter) ? 'X' : 'x'))
     .replaceAll(/\p{N}/gu, '9')
     // Anything else than what separates the parts of a value could be the value.
     .replaceAll(/[^Xx9 @.,:;/()[\]{}"'$+_-]/gu, '?')

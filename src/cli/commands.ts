@@ -19,6 +19,12 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./check.ts')).checkCommand(),
   },
   {
+    name: 'classify',
+    description:
+      'look at names and samples of values and propose which columns to mask, or check that all are classified',
+    load: async () => (await import('./classify.ts')).classifyCommand(),
+  },
+  {
     name: 'serve',
     description: 'run the gateway',
     load: async () => (await import('./serve.ts')).serveCommand(),

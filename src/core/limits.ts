@@ -109,6 +109,8 @@ export const limits = {
   classificationMemoryBytesMax: 64 * 1024 * 1024,
   /** Snapshots of the catalog in which a remembered attribute may be missing before it is forgotten. */
   classificationAbsencesMax: 20,
+  /** How long `postern classify` may take in all. */
+  classifyDeadlineMs: 3_600_000,
   /** One value that detectors look at; of a longer one the beginning. */
   detectedCharsMax: 65_536,
   /**

@@ -67,7 +67,7 @@ interface Hint {
 const hints: readonly Hint[] = [
   strong('secret', [
     'password, passwd, passphrase, pass word, pwd, passwort, kennwort, mot de passe, mdp, contrasena, wachtwoord, senha',
-    'password hash, password digest, hashed password, encrypted password, secret, client secret, shared secret, secret key',
+    'password hash, password digest, hashed password, encrypted password, client secret, shared secret, secret key',
     'api key, apikey, access key, private key, auth token, access token, refresh token, session token, bearer token',
     'reset token, api token, otp secret, totp secret, mfa secret, recovery code, recovery codes, security answer, pin code',
     'cvv, cvc, geheimnis',
