@@ -50,7 +50,7 @@ test('what is not 32 bytes in base64 is refused, not replaced, and its text is n
       'secret',
       good.slice(0, -4),
       `${good}AAAA`,
-      `${good.slice(0, -1)}`,
+      good.slice(0, -1),
       ` ${good}`,
       `${good}\nx`,
       'A'.repeat(5_000),
