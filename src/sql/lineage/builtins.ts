@@ -17,7 +17,8 @@ export function callBuiltin(called: BuiltinFunction, args: readonly Value[], tra
     trace.hazard(`calls ${name}(), which ${danger}`, 'unknown')
     return shaped(unknownValue, called, args, trace)
   }
-  const value = combine(args)
+  const value: Value = { ...combine(args), isSynthetic: args.every((arg) => arg.isSynthetic) && !readers.has(name) }
+  const rows = rowsOf(args)
   const told = tellsOf(value)
   if (called.volatility === 'volatile' && !computing.has(name) && !isNone(told)) {
     trace.hazard(`passes ${describeColumns(told, trace)} to ${name}(), from where it can be read`, told)
@@ -30,7 +31,7 @@ export function callBuiltin(called: BuiltinFunction, args: readonly Value[], tra
     name: output,
     value: output === column ? addSources(value, sources) : value,
   }))
-  return { value: { ...addSources(value, sources), fields }, columns: fields, isCertain: fields.length > 0 }
+  return { value: { ...addSources(value, sources), fields }, columns: fields, ...rows, isCertain: fields.length > 0 }
 }
 
 /** Volatile only because chance or the moment is in them: nothing of an argument stays behind. */
@@ -77,30 +78,38 @@ const singleValued: ReadonlySet<string> = new Set([
 
 function shaped(value: Value, called: BuiltinFunction, args: readonly Value[], trace: Trace): CallResult {
   const typed: Value = { ...value, type: called.returnType }
+  const rows = rowsOf(args)
   if (called.name === 'unnest') return unnested(typed, args, trace)
   if (called.outputs.length > 0) {
     const columns: readonly Field[] = called.outputs.map((name) => ({ name, value }))
     const fields = columns.length > 1 ? columns : null
-    return { value: { ...typed, fields }, columns, isCertain: true }
+    return { value: { ...typed, fields }, columns, ...rows, isCertain: true }
   }
   const names = trace.schema.fieldsOfType(called.returnType)
   if (names !== null) {
     const columns = names.map((name) => ({ name, value }))
-    return { value: { ...typed, fields: columns }, columns, isCertain: true }
+    return { value: { ...typed, fields: columns }, columns, ...rows, isCertain: true }
   }
-  return { value: typed, columns: null, isCertain: called.returnType !== 0 || singleValued.has(called.name) }
+  return { value: typed, columns: null, ...rows, isCertain: called.returnType !== 0 || singleValued.has(called.name) }
 }
 
 /** One column for each array, or all fields of one whose elements are rows. */
 function unnested(value: Value, args: readonly Value[], trace: Trace): CallResult {
+  const rows = rowsOf(args)
   const elements = args.map((arg) => trace.schema.catalog.type(trace.schema.catalog.type(arg.type)?.element ?? 0))
   const areScalars = elements.every((element) => element !== undefined && element.kind !== 'composite')
-  if (args.length === 1) return { value, columns: null, isCertain: areScalars }
-  if (!areScalars) return { value, columns: null, isCertain: false }
+  if (args.length === 1) return { value, columns: null, ...rows, isCertain: areScalars }
+  if (!areScalars) return { value, columns: null, ...rows, isCertain: false }
   const all = unionAll(args.map(tellsOf))
   return {
     value,
     columns: args.map((arg) => ({ name: 'unnest', value: addSources(combine([arg]), all) })),
+    ...rows,
     isCertain: true,
   }
+}
+
+/** How many rows there are is up to the arguments. */
+function rowsOf(args: readonly Value[]): Pick<CallResult, 'rowHints' | 'rowSources'> {
+  return { rowHints: noSources, rowSources: unionAll(args.map(tellsOf)) }
 }

@@ -12,7 +12,7 @@ import { callFunction, opaque, takes } from './functions.ts'
 import type { CallResult } from './functions.ts'
 import { isRows } from './range-table.ts'
 import type { Level } from './range-table.ts'
-import { isNone, union } from './sources.ts'
+import { isNone, union, unionAll } from './sources.ts'
 import { fieldsOf, listOf } from './tree.ts'
 import {
   addHints,
@@ -45,8 +45,10 @@ export function traceFunctionCall(fields: Fields, scope: Scope, trace: Trace): C
   if (trace.schema.returnsSet(last)) {
     const level = levelOf(scope)
     // How many rows there are is then up to the arguments.
-    const told = tellsOf(combine(args))
-    if (level !== null) level.rowSources = union(level.rowSources, told)
+    if (level !== null) {
+      level.rowSources = union(level.rowSources, result.rowSources)
+      level.rowHints = union(level.rowHints, result.rowHints)
+    }
   }
   return result
 }
@@ -81,6 +83,8 @@ function call(
     value: either(results.map((result) => result.value)),
     columns: null,
     isCertain: results.every((result) => result.isCertain && result.columns === null),
+    rowHints: unionAll(results.map((result) => result.rowHints)),
+    rowSources: unionAll(results.map((result) => result.rowSources)),
   }
 }
 
@@ -92,7 +96,7 @@ function unresolved(name: readonly string[], args: readonly Value[], scope: Scop
     return single({ ...combineBits(args), type: type.oid })
   }
   trace.missing.add(name.join('.'))
-  return { value: opaque(`calls ${name.join('.')}()`, trace), columns: null, isCertain: false }
+  return { ...single(opaque(`calls ${name.join('.')}()`, trace)), isCertain: false }
 }
 
 function fieldNamed(value: Value | undefined, name: string): Value | null {
@@ -100,7 +104,7 @@ function fieldNamed(value: Value | undefined, name: string): Value | null {
 }
 
 function single(value: Value): CallResult {
-  return { value, columns: null, isCertain: true }
+  return { value, columns: null, isCertain: true, rowHints: noSources, rowSources: tellsOf(value) }
 }
 
 function argumentName(node: unknown): string | null {

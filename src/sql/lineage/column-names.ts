@@ -2,6 +2,7 @@ import { noSources } from '../../core/lineage.ts'
 import type { Scope, Trace, Item } from './context.ts'
 import type { Entry, EntryColumn } from './range-table.ts'
 import { callNamed } from './calls.ts'
+import { selectField } from './fields.ts'
 import { derivedFrom, either, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
 
@@ -53,7 +54,7 @@ function collectBare(name: string, items: readonly Item[], found: Value[], trace
       found.push(column.value)
       isCertain ||= !column.isDoubtful
     }
-    if (item.rest !== null) found.push(item.rest)
+    if (item.rest !== null && item.areNamesKnown !== true) found.push(item.rest)
     if (!isCertain && systemColumns.has(name) && item.entries.some((entry) => entry.isRelation)) {
       found.push(derivedFrom(noSources))
       isCertain = true
@@ -65,15 +66,28 @@ function collectBare(name: string, items: readonly Item[], found: Value[], trace
 
 function resolveQualified(qualifier: readonly string[], name: string, scope: Scope, trace: Trace): Value {
   const entries = findEntries(qualifier, scope)
-  if (entries.length === 0) return missingColumn([...qualifier, name].join('.'), trace)
+  if (entries.length === 0) return fieldOfParameter(qualifier, name, scope, trace)
   return either(entries.map((entry) => columnOf(entry, name, scope, trace)))
+}
+
+/** In the body of an SQL function, `p.f` and `function.p.f` are a field of a parameter. */
+function fieldOfParameter(qualifier: readonly string[], name: string, scope: Scope, trace: Trace): Value {
+  const found: Value[] = []
+  if (scope.parameters !== null) collectBare(qualifier.at(-1) ?? '', parameterItems(scope), found, trace)
+  return found.length === 0
+    ? missingColumn([...qualifier, name].join('.'), trace)
+    : selectField(either(found), name, scope, trace)
+}
+
+function parameterItems(scope: Scope): readonly Item[] {
+  return scope.outer === null ? scope.items : parameterItems(scope.outer)
 }
 
 function columnOf(entry: Entry, name: string, scope: Scope, trace: Trace): Value {
   const columns = entry.columns.filter((column: EntryColumn) => column.name === name)
   const values = columns.map((column) => column.value)
   if (columns.some((column) => !column.isDoubtful)) return either(values)
-  if (entry.rest !== null) values.push(entry.rest)
+  if (entry.rest !== null && entry.areNamesKnown !== true) values.push(entry.rest)
   if (values.length > 0) return either(values)
   if (entry.isRelation && systemColumns.has(name)) return derivedFrom(noSources)
   // PostgreSQL reads t.f as f(t) where t has no such column (ParseFuncOrColumn).

@@ -1,6 +1,13 @@
 import type { CatalogRelation, Oid } from '../../core/catalog.ts'
 import { noSources } from '../../core/lineage.ts'
-import type { ClassifiedWrite, CreatedRelation, Hazard, Sources } from '../../core/lineage.ts'
+import type {
+  ClassifiedWrite,
+  CopyFormat,
+  CreatedRelation,
+  Hazard,
+  Sources,
+  StatementLineage,
+} from '../../core/lineage.ts'
 import { RangeTable } from './range-table.ts'
 import type { Entry, EntryColumn, Level, Unit } from './range-table.ts'
 import type { Schema } from './schema.ts'
@@ -28,6 +35,8 @@ export interface Item {
   readonly columns: readonly EntryColumn[]
   /** Set where the columns are not all of it, or their number is not certain. */
   readonly rest: Value | null
+  /** Whether every name that a column may have is listed all the same. */
+  readonly areNamesKnown?: boolean
 }
 
 /** What a query gives. */
@@ -76,6 +85,10 @@ export class Trace {
   touched: Sources = noSources
   creates: CreatedRelation | null = null
   changesCatalog = false
+  copyIn: StatementLineage['copyIn'] = null
+  copyOut: CopyFormat | null = null
+  /** What calls give that the planner may work out, so that a plan shows it. */
+  folded: Sources = noSources
   /** SQL functions and views that are being seen through, so that one that reaches itself is noticed. */
   readonly under = new Set<string>()
   /** Conditions that are one bit about an entry's rows, and the only one of theirs; see `transfer.ts`. */

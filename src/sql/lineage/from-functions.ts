@@ -49,7 +49,8 @@ function traceOne(
     return { value, columns: [{ name, value }], isCertain: value.fields === null && isNone(tellsOf(value)) }
   }
   const result = traceFunctionCall(call, place.lateral, trace)
-  noteRows(result.value, place)
+  place.level.rowHints = union(place.level.rowHints, result.rowHints)
+  place.level.rowSources = union(place.level.rowSources, result.rowSources)
   const [only] = result.columns ?? []
   // A single column that has a name of its own keeps it, others are named by the alias.
   if (result.columns === null || only === undefined) {

@@ -56,6 +56,7 @@ export interface NewEntry {
   readonly schema?: string | null
   readonly columns: readonly Field[]
   readonly rest: Value | null
+  readonly areNamesKnown?: boolean
   readonly isRelation?: boolean
   readonly rowType?: number
 }
@@ -63,16 +64,18 @@ export interface NewEntry {
 /** An item that is one entry of its own, with the columns renamed as its alias says. */
 export function itemOf(given: NewEntry, alias: unknown, place: FromPlace, trace: Trace): Item {
   const { columns, rest } = withAliases(given, columnAliases(alias))
+  const areNamesKnown = given.areNamesKnown === true && columnAliases(alias).length === 0
   const entry = trace.table.add({
     name: given.name,
     schema: given.schema ?? null,
     columns,
     rest,
+    areNamesKnown,
     isRelation: given.isRelation ?? false,
     rowType: given.rowType ?? 0,
     level: place.level,
   })
-  return { entries: [entry], columns: entry.columns, rest: entry.rest }
+  return { entries: [entry], columns: entry.columns, rest: entry.rest, areNamesKnown }
 }
 
 /** An item of what a query gives; what decides about its rows decides about the rows of the level. */
@@ -121,6 +124,7 @@ export function traceStored(
       schema: alias === null ? name.schema : null,
       columns: shape.columns,
       rest: shape.rest,
+      areNamesKnown: shape.areNamesKnown === true,
       isRelation: true,
       rowType: shape.candidates.length === 1 ? (first?.rowType ?? 0) : 0,
     },
@@ -189,7 +193,8 @@ function joined(
   const entries = [...left.entries, ...right.entries]
   const alias = aliasOf(node['join_using_alias'])
   if (alias !== null) entries.push(addAlias(alias, merged, null, place, trace))
-  return { entries, columns, rest: rests.length === 0 ? null : either(rests) }
+  const areNamesKnown = [left, right].every((item) => item.rest === null || item.areNamesKnown === true)
+  return { entries, columns, rest: rests.length === 0 ? null : either(rests), areNamesKnown }
 }
 
 /** A column of USING is the left one, the right one of a RIGHT JOIN, and either of a FULL JOIN. */
@@ -209,7 +214,7 @@ function mergedColumn(
 
 function named(name: string, item: Item): Value {
   const values = item.columns.filter((column) => column.name === name).map((column) => column.value)
-  if (item.rest !== null) values.push(item.rest)
+  if (item.rest !== null && item.areNamesKnown !== true) values.push(item.rest)
   return values.length === 0 ? unknownValue : either(values)
 }
 

@@ -1,7 +1,9 @@
 import type { CatalogFunction, CatalogParameter } from '../../core/catalog.ts'
+import { noSources } from '../../core/lineage.ts'
+import type { Sources } from '../../core/lineage.ts'
 import type { Scope, Trace } from './context.ts'
 import { callSqlFunction } from './sql-functions.ts'
-import { combine, unknownValue } from './value.ts'
+import { combine, tellsOf, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
 
 /** What a call gives. */
@@ -11,6 +13,10 @@ export interface CallResult {
   readonly columns: readonly Field[] | null
   /** Whether the number of columns is certain. */
   readonly isCertain: boolean
+  /** What decides which rows it gives in FROM. */
+  readonly rowHints: Sources
+  /** What decides how many it makes. */
+  readonly rowSources: Sources
 }
 
 /** An argument, with its name where the call gives one (`f(a => 1)`). */
@@ -30,7 +36,11 @@ export function callFunction(
   const args = values.map((value, index) => ({ name: names[index] ?? null, value }))
   const shape = shapeOf(called, trace)
   if (computes(called, trace)) return shaped(combine(values), called, shape)
-  if (called.language === 'sql' && called.body !== null && called.kind === 'function') {
+  if (
+    called.language === 'sql' &&
+    called.body !== null &&
+    (called.kind === 'function' || called.kind === 'procedure')
+  ) {
     return callSqlFunction(called, { args, shape }, scope, trace)
   }
   return shaped(opaque(`calls ${called.schema}.${called.name}()`, trace), called, shape)
@@ -68,9 +78,10 @@ function shapeOf(called: CatalogFunction, trace: Trace): RowShape {
 
 function shaped(value: Value, called: CatalogFunction, shape: RowShape): CallResult {
   const typed = { ...value, type: called.returnType }
-  if (shape.names === null) return { value: typed, columns: null, isCertain: shape.isCertain }
+  const rows = { rowHints: noSources, rowSources: tellsOf(value) }
+  if (shape.names === null) return { value: typed, columns: null, isCertain: shape.isCertain, ...rows }
   const columns = shape.names.map((name) => ({ name, value }))
-  return { value: { ...typed, fields: columns }, columns, isCertain: shape.isCertain }
+  return { value: { ...typed, fields: columns }, columns, isCertain: shape.isCertain, ...rows }
 }
 
 /** The parameters that a call gives values for. */

@@ -2,13 +2,13 @@ import { cleanLineage } from '../../core/lineage.ts'
 import type { OutputLineage, StatementLineage } from '../../core/lineage.ts'
 import type { RawStatement } from '../parse-tree.ts'
 import { tagged } from '../parse-tree.ts'
-import { queryTags } from '../queries.ts'
+import { hasInto, queryTags } from '../queries.ts'
 import { rootScope, Trace, Untraceable } from './context.ts'
 import type { QueryResult } from './context.ts'
 import type { Schema } from './schema.ts'
-import { traceQueryNode } from './select.ts'
 import { unionAll } from './sources.ts'
-import { traceUtility } from './statements.ts'
+import { sessionTags, traceAny } from './statements.ts'
+import { fieldsOf } from './tree.ts'
 import { unknownLineage } from './unknown.ts'
 import { outputOf } from './value.ts'
 
@@ -28,14 +28,12 @@ export function traceStatement(statement: RawStatement, context: TraceContext): 
   const node = statement.stmt
   const tag = tagged(node)?.tag ?? ''
   if (schema.classification.columns.size === 0 && schema.pending.length === 0) {
-    return { ...cleanLineage, changesCatalog: !queryTags.has(tag) }
+    return { ...cleanLineage, changesCatalog: mayChangeCatalog(tag) || hasInto(fieldsOf(node, 'SelectStmt')) }
   }
   const trace = new Trace(schema)
   const scope = rootScope(searchPath)
   try {
-    if (queryTags.has(tag)) return lineageOf(traceQueryNode(node, scope, trace), trace)
-    traceUtility(node, scope, trace)
-    return lineageOf(null, trace)
+    return lineageOf(traceAny(node, scope, trace), trace)
   } catch (fault) {
     if (fault instanceof Untraceable) return unknownLineage(fault.message)
     throw fault
@@ -54,8 +52,24 @@ function lineageOf(result: QueryResult | null, trace: Trace): StatementLineage {
     touched: trace.touched,
     hazards: [...trace.hazards.values()],
     writes: trace.writes,
+    copyIn: trace.copyIn,
+    copyOut: trace.copyOut,
     creates: trace.creates,
     missing: [...trace.missing],
     changesCatalog: trace.changesCatalog,
   }
 }
+
+/** Whether a statement of this kind may, for when nothing is classified and nothing else of it matters. */
+function mayChangeCatalog(tag: string): boolean {
+  return !queryTags.has(tag) && !sessionTags.includes(tag) && !readingTags.has(tag)
+}
+
+const readingTags: ReadonlySet<string> = new Set([
+  'VariableShowStmt',
+  'LockStmt',
+  'ExecuteStmt',
+  'ExplainStmt',
+  'DeclareCursorStmt',
+  'CopyStmt',
+])

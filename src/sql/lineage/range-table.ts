@@ -52,6 +52,8 @@ export interface Entry {
   readonly columns: readonly EntryColumn[]
   /** Whether there may be columns that are not listed; `rest` is what is known of those. */
   readonly rest: Value | null
+  /** Whether every name that a column may have is listed, be it not certain which of them there are. */
+  readonly areNamesKnown?: boolean
   /** Whether it has system columns such as ctid. */
   readonly isRelation: boolean
   readonly rowType: Oid
@@ -220,7 +222,7 @@ function sizeOf(sources: Sources): number {
 }
 
 function key(entry: number, position: number): number {
-  return entry * (rowsPosition + 1) + Math.min(position, columnsMax)
+  return entry * (rowsPosition + 1) + position
 }
 
 const placeholder = {} as Entry

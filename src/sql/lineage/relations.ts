@@ -16,6 +16,8 @@ export interface RelationShape {
   readonly columns: readonly EntryColumn[]
   /** Set where there may be other columns, or the number of columns is not certain. */
   readonly rest: Value | null
+  /** Whether all names are among `columns`, so that only their number and order are in doubt. */
+  readonly areNamesKnown?: boolean
   readonly rowHints: CreatedSources
   readonly rowSources: CreatedSources
 }
@@ -57,7 +59,6 @@ function shapeOf(relation: CatalogRelation, trace: Trace): Shape {
   for (const each of lineage.missing) trace.missing.add(each)
   const fields = result.columns
   const columns = relation.columns.map((column, index) => {
-    const own = storedValue(relation, column, trace)
     const derived = fields?.length === relation.columns.length ? (fields[index]?.value ?? unknownValue) : unknownValue
     const typed = { ...derived, type: column.type, typeModifier: column.typeModifier }
     const own = trace.schema.ownColumn(relation.oid, column.number)
@@ -105,7 +106,7 @@ function mergeShapes(shapes: readonly Shape[]): Omit<RelationShape, 'candidates'
 }
 
 /** Of relations that differ: every name that any of them has, and no certainty what `*` is. */
-function mergeByName(shapes: readonly Shape[]): Pick<RelationShape, 'columns' | 'rest'> {
+function mergeByName(shapes: readonly Shape[]): Pick<RelationShape, 'columns' | 'rest' | 'areNamesKnown'> {
   const byName = new Map<string, Value[]>()
   for (const shape of shapes) {
     for (const { name, value } of shape.columns) byName.set(name, [...(byName.get(name) ?? []), value])
@@ -116,5 +117,5 @@ function mergeByName(shapes: readonly Shape[]): Pick<RelationShape, 'columns' | 
     isDoubtful: values.length < shapes.length,
   }))
   const all = derivedFrom(unionAll(columns.map(({ value }) => value.sources)))
-  return { columns, rest: all }
+  return { columns, rest: all, areNamesKnown: true }
 }

@@ -1,4 +1,5 @@
 import type { CatalogFunction } from '../../core/catalog.ts'
+import { noSources } from '../../core/lineage.ts'
 import { rootScope } from './context.ts'
 import type { Item, QueryResult, Scope, Trace } from './context.ts'
 import { inputsOf, opaque } from './functions.ts'
@@ -8,7 +9,7 @@ import { tagged } from '../parse-tree.ts'
 import { allOf, traceQueryNode, withReferences } from './select.ts'
 import { union } from './sources.ts'
 import { traceUtility } from './statements.ts'
-import { addPresence, addSources, combine, plainValue, rowOf, unknownValue } from './value.ts'
+import { addPresence, addSources, combine, plainValue, rowOf, tellsOf, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
 
 /** Sees through a function in SQL: all that its statements do, with the arguments in place of its parameters. */
@@ -22,13 +23,22 @@ export function callSqlFunction(
   const body = trace.schema.bodyOf(called)
   const key = `function ${called.oid}`
   if (body === null || trace.under.has(key)) {
-    return { value: opaque(shown, trace), columns: columnsOf(shape, unknownValue), isCertain: shape.isCertain }
+    return {
+      value: opaque(shown, trace),
+      columns: columnsOf(shape, unknownValue),
+      isCertain: shape.isCertain,
+      rowHints: 'unknown',
+      rowSources: 'unknown',
+    }
   }
   trace.under.add(key)
   try {
     const inner = rootScope(called.searchPath ?? scope.searchPath, bind(called, args, trace))
     const result = traceBody(body, inner, trace)
-    return result === null ? { value: plainValue, columns: null, isCertain: true } : resultOf(called, shape, result)
+    if (result === null) return { value: plainValue, columns: null, isCertain: true, ...noRows }
+    const given = resultOf(called, shape, result)
+    if (called.volatility === 'immutable') trace.folded = union(trace.folded, tellsOf(given.value))
+    return given
   } finally {
     trace.under.delete(key)
   }
@@ -80,8 +90,10 @@ function bind(
 function resultOf(called: CatalogFunction, shape: RowShape, result: QueryResult): CallResult {
   const type = called.returnType
   const bits = union(result.rowHints, result.rowSources)
+  // Of a function that gives rows, what decides which those are is not in their values.
   const seen = (value: Value): Value =>
-    withReferences(addSources(addPresence(value, bits), union(result.outerTaint, result.rowSources)), result)
+    withReferences(addSources(called.returnsSet ? value : addPresence(value, bits), result.outerTaint), result)
+  const rows = { rowHints: result.rowHints, rowSources: union(result.rowSources, result.outerTaint) }
   const found = result.columns
   if (shape.names === null) {
     const [first] = found ?? []
@@ -90,10 +102,11 @@ function resultOf(called: CatalogFunction, shape: RowShape, result: QueryResult)
       value: seen({ ...value, type }),
       columns: shape.isCertain ? null : (value.fields ?? null),
       isCertain: shape.isCertain,
+      ...rows,
     }
   }
   const columns = fieldsOf(shape.names, result).map(({ name, value }) => ({ name, value: seen(value) }))
-  return { value: rowOf(columns, type), columns, isCertain: shape.isCertain }
+  return { value: rowOf(columns, type), columns, isCertain: shape.isCertain, ...rows }
 }
 
 /** The columns by position; a body may also give one column that is the whole row. */
@@ -111,3 +124,5 @@ function fieldsOf(names: readonly string[], result: QueryResult): readonly Field
 function columnsOf(shape: RowShape, value: Value): readonly Field[] | null {
   return shape.names?.map((name) => ({ name, value })) ?? null
 }
+
+const noRows = { rowHints: noSources, rowSources: noSources }

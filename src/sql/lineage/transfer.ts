@@ -65,7 +65,10 @@ function applyBetween(
     const isOneBit = unit.isSimple && unit.atoms.length > 1 && isOneBitFor(unit, part, trace)
     if (part.entry.level !== level) level.outerTaint = union(level.outerTaint, foreign)
     const isNewHere = isOneBit ? taintHints(part.entry, foreign) : taintAll(part.entry, foreign)
-    if (!isOneBit) level.rowSources = union(level.rowSources, foreign)
+    if (!isOneBit) {
+      level.rowSources = union(level.rowSources, foreign)
+      part.entry.level.rowSources = union(part.entry.level.rowSources, foreign)
+    }
     isNew ||= isNewHere
   }
   return isNew

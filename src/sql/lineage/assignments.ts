@@ -1,0 +1,104 @@
+import { columnKey } from '../../core/catalog.ts'
+import type { CatalogColumn, CatalogRelation } from '../../core/catalog.ts'
+import type { Sources } from '../../core/lineage.ts'
+import type { Trace } from './context.ts'
+import { literalsOf } from './literals.ts'
+import { describeColumns } from './names.ts'
+import { areTagsCarried, isNone, only } from './sources.ts'
+import { expressionSources } from './stored.ts'
+import type { Value } from './value.ts'
+import type { Target } from './writes.ts'
+
+/** A value on its way into a column. */
+export interface Assignment {
+  readonly name: string
+  readonly value: Value
+  /** Where it is written in the statement, for its constants and parameters. */
+  readonly expressions: readonly unknown[]
+  readonly isReplacing: boolean
+  /** Whether only an element or field of the column is set. */
+  readonly isPart: boolean
+}
+
+/** Notes what is certain to happen with whatever is written to a relation. */
+export function noteTarget({ candidates }: Target, trace: Trace): void {
+  for (const relation of candidates) {
+    const name = `${relation.schema}.${relation.name}`
+    if (relation.hasRules) trace.hazard(`writes to ${name}, whose rules may do something else`, 'unknown')
+    if (relation.schema === 'pg_catalog' && relation.kind === 'table') {
+      trace.hazard(`writes to the system catalog ${name}`, 'unknown')
+    }
+  }
+}
+
+/** Notes a value that is written: where its tags do not follow, only those may run it who may see the value. */
+export function assign(given: Assignment, { candidates }: Target, trace: Trace): void {
+  const { name, value } = given
+  if (candidates.length === 0) trace.hazard(`copies ${describeColumns(value.sources, trace)}`, value.sources)
+  for (const relation of candidates) {
+    const column = relation.columns.find((each) => each.name === name)
+    if (column !== undefined) assignTo(relation, column, given, trace)
+    else if (!isNone(value.sources))
+      trace.hazard(copies(value.sources, `${relation.schema}.${relation.name}`, trace), value.sources)
+  }
+}
+
+function assignTo(relation: CatalogRelation, column: CatalogColumn, given: Assignment, trace: Trace): void {
+  const { sources } = given.value
+  const { direct } = storedAs(relation, column, trace)
+  const target: Sources = direct === null ? new Set() : only(direct)
+  if (!areTagsCarried(sources, target, trace.schema.classification)) {
+    trace.hazard(copies(sources, `${relation.schema}.${relation.name}.${column.name}`, trace), sources)
+  }
+  if (direct === null) return
+  for (const expression of given.expressions) {
+    const literals = literalsOf(expression)
+    if (literals === null) continue
+    trace.writes.push({
+      target: direct,
+      isReplacing: given.isReplacing,
+      ...literals,
+      isExact: literals.isExact && !given.isPart,
+    })
+  }
+}
+
+/** The classified column that a value ends up in: of a view the one that it shows. */
+function storedAs(
+  relation: CatalogRelation,
+  column: CatalogColumn,
+  trace: Trace,
+): { direct: `${number}.${number}` | null } {
+  const key = columnKey(relation.oid, column.number)
+  if (trace.schema.classification.columns.has(key) && relation.definition === null) return { direct: key }
+  if (relation.definition === null) return { direct: null }
+  return trace.schema.sourcesOf(relation.oid, column.number)
+}
+
+function copies(sources: Sources, target: string, trace: Trace): string {
+  return `copies ${describeColumns(sources, trace)} to ${target}, which does not carry its tags`
+}
+
+/** Notes what columns get that the statement leaves to their defaults. */
+export function assignDefaults(named: ReadonlySet<string>, target: Target, trace: Trace): void {
+  for (const relation of target.candidates) {
+    for (const column of relation.columns) {
+      const { expression } = column
+      if (expression === null || column.isGenerated || named.has(column.name) || isPlainDefault(expression)) continue
+      const sources = trace.schema.remember<Sources>(`default ${relation.oid}.${column.number}`, 'unknown', () =>
+        expressionSources(relation, expression, trace.schema),
+      )
+      if (isNone(sources)) continue
+      const own = storedAs(relation, column, trace).direct
+      if (areTagsCarried(sources, own === null ? new Set() : only(own), trace.schema.classification)) continue
+      trace.hazard(copies(sources, `${relation.schema}.${relation.name}.${column.name}`, trace), sources)
+    }
+  }
+}
+
+/** Defaults that most tables have, so that they need not be parsed. */
+function isPlainDefault(expression: string): boolean {
+  return /^(now\(\)|CURRENT_TIMESTAMP|true|false|-?\d+|nextval\('[^']*'::regclass\)|'[^']*'::[a-z ]+|gen_random_uuid\(\))$/.test(
+    expression,
+  )
+}
