@@ -30,7 +30,7 @@ export function textArrayMask(element: ScalarMask, delimiter: number): ScalarMas
         isEmptyAllowed = true
         at++
       } else if (byte === close && (expects === 'more' || isEmptyAllowed)) {
-        if (--depth < 0) return null
+        depth--
         parts.push(Buffer.of(close))
         expects = 'more'
         isEmptyAllowed = false

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { CopyFormat } from '../core/lineage.ts'
 import { PosternError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
 import { createCopyMasker } from './copy.ts'
 import type { Mask } from './mask.ts'
 
@@ -76,10 +77,13 @@ test('data that the statement does not explain ends the copy, and stays ended', 
     [csv, 'x\n'],
     [csv, 'x,y,canary\n'],
     [csv, 'x,"y"canary\n'],
+    [csv, 'x,"y"zx,y\n'],
     [csv, 'x,y"canary"\n'],
     [csv, 'x,y\r\n'],
     [csv, 'x,"y\n'],
     [binary, 'PGCOPX'],
+    [binary, Buffer.concat([Buffer.from('pg'), header.subarray(2), Buffer.of(255, 255)])],
+    [binary, Buffer.concat([header.subarray(0, 15), Buffer.of(0, 0, 8, 0), Buffer.alloc(2048), Buffer.of(255, 255)])],
     [binary, Buffer.concat([header.subarray(0, 11), Buffer.of(0, 1, 0, 0, 0, 0, 0, 0), Buffer.of(255, 255)])],
     [binary, Buffer.concat([header.subarray(0, 15), Buffer.of(127, 0, 0, 0)])],
     [binary, Buffer.concat([header, Buffer.of(0, 1, 255, 255, 255, 255)])],
@@ -92,6 +96,41 @@ test('data that the statement does not explain ends the copy, and stays ended', 
   assert.throws(() => masker.take(Buffer.from('x\n')))
   assert.throws(() => masker.take(Buffer.from('x\tcanary\n')))
   assert.throws(() => masker.end())
+})
+
+test('nothing follows the end of a binary copy, in one message or the next', () => {
+  const end = Buffer.concat([header, Buffer.of(255, 255)])
+  const make = () => createCopyMasker({ copy: binary, masks: [null, hide], columnCount: 2 })
+  assert.throws(() => make().take(Buffer.concat([end, Buffer.of(0)])), { code: 'protocol_violation' })
+  const masker = make()
+  masker.take(end)
+  assert.throws(() => masker.take(Buffer.of(0)), { code: 'protocol_violation' })
+})
+
+test('what is kept of a row that has not ended is not touched by who owns the buffer', () => {
+  const masker = createCopyMasker({ copy: text, masks: [null, hide], columnCount: 2 })
+  const buffer = Buffer.from('one\tcan')
+  assert.equal(masker.take(buffer).length, 0)
+  buffer.fill(0x7a)
+  assert.equal(masker.take(Buffer.from('ary\n')).toString(), 'one\t[masked]\n')
+})
+
+test('a row that goes on without end is refused', () => {
+  const masker = createCopyMasker({ copy: text, masks: [null, hide], columnCount: 2 })
+  assert.throws(() => masker.take(Buffer.alloc(limits.copyRowBytesMax + 1, 0x61)), { code: 'limit_exceeded' })
+})
+
+test('a quoted text of the null string is a value', () => {
+  assert.equal(run({ ...csv, null: '"canary"' }, 'x,"canary"\n'), 'x,"[masked]"\n')
+})
+
+test('text whose characters may hold delimiters is refused', () => {
+  const make = (copy: CopyFormat, clientEncoding: string) => () =>
+    createCopyMasker({ copy, masks: [hide], columnCount: 1, clientEncoding })
+  assert.throws(make(text, 'SJIS'), { code: 'feature_refused' })
+  assert.throws(make(csv, 'GBK'), { code: 'feature_refused' })
+  make(binary, 'SJIS')()
+  make(text, 'LATIN1')()
 })
 
 test('an uncertain format is refused before any data', () => {

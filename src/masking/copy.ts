@@ -1,6 +1,7 @@
 import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { CopyFormat } from '../core/lineage.ts'
+import { embedsAscii } from './encodings.ts'
 import { binaryRows } from './copy-binary.ts'
 import { csvRows } from './copy-csv.ts'
 import { unexpectedCopyData } from './copy-plan.ts'
@@ -20,13 +21,15 @@ export interface CopyMasker {
 }
 
 /**
- * A masker for one COPY. `masks` beyond `columnCount` are of no use and refused; columns without one become NULL. An
- * uncertain format is refused with `feature_refused`.
+ * A masker for one COPY. `masks` beyond `columnCount` are of no use and refused; columns without one become NULL. A
+ * format that is uncertain, and an encoding in which it cannot be read, are refused with `feature_refused`.
  */
 export function createCopyMasker(options: {
   readonly copy: CopyFormat
   readonly masks: readonly (Mask | null)[]
   readonly columnCount: number
+  /** The client_encoding in force, UTF8 where it is left out. */
+  readonly clientEncoding?: string
 }): CopyMasker {
   const read = rowsOf(options)
   let kept: Buffer = Buffer.alloc(0)
@@ -55,7 +58,12 @@ export function createCopyMasker(options: {
   }
 }
 
-function rowsOf({ copy, masks, columnCount }: Parameters<typeof createCopyMasker>[0]): CopyRows {
+function rowsOf({
+  copy,
+  masks,
+  columnCount,
+  clientEncoding = 'UTF8',
+}: Parameters<typeof createCopyMasker>[0]): CopyRows {
   const toNull: Mask = () => null
   const plan: CopyPlan = {
     delimiter: oneByte(copy.delimiter, 'delimiter'),
@@ -67,6 +75,11 @@ function rowsOf({ copy, masks, columnCount }: Parameters<typeof createCopyMasker
   }
   if (copy.isUncertain || masks.length > columnCount) {
     throw new PosternError('feature_refused', 'the format of this COPY is not certain, so that it cannot be masked')
+  }
+  if (copy.format !== 'binary' && embedsAscii(clientEncoding)) {
+    throw new PosternError('feature_refused', `COPY data cannot be masked while client_encoding is ${clientEncoding}`, {
+      hint: "SET client_encoding = 'UTF8', or use COPY in binary format.",
+    })
   }
   switch (copy.format) {
     case 'text':

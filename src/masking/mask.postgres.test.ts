@@ -268,6 +268,8 @@ test('a date keeps its year in the style in which it came, and a timestamp tells
     assert.equal(String(await year(`timestamp '1987-06-23 10:11:12.13'`)), timestamp)
     assert.equal(String(await year(`timestamptz '1987-06-23 10:11:12.13+02'`)), timestamptz)
     assert.match(String(await year(`date '0044-03-15 BC'`)), /0044.* BC$|0044 BC$/)
+    assert.match(String(await year(`timestamp '0044-03-15 10:11:12 BC'`)), /0044.* BC$/)
+    assert.match(String(await year(`timestamptz '0044-03-15 10:11:12 BC'`)), /0044.* BC$/)
     assert.equal(String(await year(`date '-infinity'`)), '-infinity')
   }
   await session.run(`reset all; set timezone = 'Europe/Berlin'`)

@@ -31,6 +31,7 @@ const catalogTypes: readonly CatalogType[] = [
   { ...plain, oid: 20_006, name: 'mood', kind: 'enum', category: 'E', labels: ['canary'] },
   { ...plain, oid: 20_007, name: '_geometry', kind: 'base', category: 'A', element: 20_008 },
   { ...plain, oid: 20_008, name: 'geometry', kind: 'base' },
+  { ...plain, oid: 20_010, name: '_pair', kind: 'base', category: 'A', element: 20_003 },
   { ...plain, oid: 20_009, name: 'unknown_row', kind: 'composite', category: 'C', relation: 8 },
 ]
 const masker = createMasker({
@@ -56,6 +57,94 @@ function show(value: string | Buffer, column: Partial<MaskedColumn>): string | n
 test('a type that is not known, of an unknown kind or its own base becomes NULL', () => {
   for (const type of [0, 9999, 20_001, 20_004, 20_006, 20_009]) assert.equal(show('canary', { type }), null)
   assert.equal(show('x', { rule: { function: 'reverse' } as unknown as MaskingRule }), null)
+})
+
+test('a catalog that knows a type 0, or that breaks, shows nothing either', () => {
+  const odd = createMasker({
+    key: testKey,
+    typeOf: () => ({ ...plain, oid: 25_000, name: 'x', kind: 'base', category: 'S' }),
+  })
+  assert.equal(odd.mask({ type: 0, typeModifier: -1, format: 0, rule: redact })(Buffer.from('canary')), null)
+  const broken = createMasker({
+    key: testKey,
+    typeOf: () => {
+      throw new Error('gone')
+    },
+  })
+  const record = Buffer.from('00000001000075300000000163', 'hex')
+  assert.equal(broken.mask({ type: 2249, typeModifier: -1, format: 1, rule: redact })(record), null)
+})
+
+test('in an encoding whose characters hold ASCII bytes, arrays and rows in text become NULL', () => {
+  for (const clientEncoding of ['SJIS', 'gbk', 'BIG5', 'gb18030', 'Shift_JIS_2004', 'uhc', 'johab']) {
+    assert.equal(show('{a}', { type: 1009, clientEncoding }), null)
+    assert.equal(show('(a,1)', { type: 20_003, clientEncoding }), null)
+    assert.equal(show('(a,1)', { type: 2249, fields: [null, null], clientEncoding }), null)
+    assert.equal(show('canary', { clientEncoding }), '[masked]')
+  }
+  for (const clientEncoding of ['UTF8', 'LATIN1', 'WIN1252', 'EUC_JP']) {
+    assert.equal(show('{a}', { type: 1009, clientEncoding }), '{[masked]}')
+  }
+})
+
+test('what is raw in a row is not raw in an array of rows', () => {
+  assert.equal(show('{"(canary,1)"}', { type: 20_010, fields: [null, null] }), '{"([masked],0)"}')
+})
+
+test('a binary array that is malformed or of other elements becomes NULL', () => {
+  const array = (head: readonly number[], ...elements: readonly Buffer[]) => {
+    const bytes = Buffer.alloc(head.length * 4)
+    for (const [i, field] of head.entries()) bytes.writeInt32BE(field, i * 4)
+    return Buffer.concat([bytes, ...elements])
+  }
+  const canary = Buffer.concat([Buffer.of(0, 0, 0, 6), Buffer.from('canary')])
+  const good = array([1, 0, 25, 1, 1], canary)
+  const mask = masker.mask({ type: 1009, typeModifier: -1, format: 1, rule: redact })
+  assert.ok(mask(good)?.includes('[masked]'))
+  const two = array([1, 0, 25, 2, 1], canary, Buffer.of(255, 255, 255, 255))
+  assert.equal(mask(two)?.readInt32BE(4), 1)
+  const faulty = [
+    array([1, 0, 17, 1, 1], canary),
+    array([7, 0, 25, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], canary),
+    array([-1, 0, 25], canary),
+    array([2, 0, 25, -1, 1, -1, 1], canary),
+    array([1, 0, 25, 0x7fff_ffff, 1], canary),
+    array([1, 0, 25, 2, 1], canary),
+    array([1, 0, 25, 1, 1], canary, Buffer.of(0)),
+    array([1, 0, 25, 1, 1], canary.subarray(0, 8)),
+    array([1, 0, 25, 1, 1], Buffer.of(255, 255, 255, 254)),
+    good.subarray(0, 8),
+  ]
+  for (const bytes of faulty) assert.equal(mask(bytes), null, bytes.toString('hex'))
+})
+
+test('a char(n) counts without the blanks that fill it up', () => {
+  const column = { type: 1042, typeModifier: 4 + 20 }
+  const keep: MaskingRule = { function: 'partial', keep: 4 }
+  assert.equal(show('canary99            ', { ...column, rule: keep }), '****ry99            ')
+  assert.equal(show('canary              ', { ...column, rule: keep }), '****                ')
+  const padded = show('canary              ', { ...column, rule: pseudonym })
+  assert.equal(padded, show('canary', { type: 1043, typeModifier: 24, rule: pseudonym }))
+})
+
+test('a year that is none, or before what PostgreSQL can read, becomes NULL', () => {
+  const rule: MaskingRule = { function: 'year' }
+  for (const text of [
+    '',
+    'canary',
+    '1987',
+    '1987-13-05',
+    '1987-00-05',
+    '1987-06-32',
+    '4714-11-24 BC',
+    '1987-06-05 canary',
+  ]) {
+    assert.equal(show(text, { type: 1082, rule }), null, text)
+  }
+  const day = Buffer.alloc(4)
+  day.writeInt32BE(-2_451_545)
+  assert.equal(masker.mask({ type: 1082, typeModifier: -1, format: 1, rule })(day), null)
+  assert.equal(masker.mask({ type: 1082, typeModifier: -1, format: 1, rule })(Buffer.alloc(8)), null)
 })
 
 test('an extension type of strings is masked as text, but not in binary, of which nothing is known', () => {
@@ -125,6 +214,8 @@ test('an array that is none as PostgreSQL writes it becomes NULL', () => {
     '{{a}',
     '{a\\',
     '{{{{{{{a}}}}}}}',
+    'a,{b}',
+    '}a',
   ]
   for (const text of [...faulty, '[1:2]', '[1:2=]{a}', '{a{b}}', '{{a}b}'])
     assert.equal(show(text, { type: 1009 }), null, text)
@@ -152,6 +243,10 @@ test('a row that has not the fields it should have becomes NULL', () => {
   assert.equal(show('(,)', { type: 20_003 }), '(,)')
   assert.equal(show('("",)', { type: 20_003 }), '([masked],)')
   assert.equal(show('(canary,1)', { type: 20_003, fields: [null] }), null)
+  assert.equal(show('(1,2,canary)', { type: 20_003, fields: [null, null, null] }), null)
+  for (const text of ['(canary', 'canary)', '(canary,', '(canary,"1)', ')', '(canary,1)x', 'x(canary,1)']) {
+    assert.equal(show(text, { type: 20_003, fields: [null, null] }), null, text)
+  }
 })
 
 test('a binary row whose fields are of other types than the catalog says becomes NULL', () => {
@@ -174,6 +269,31 @@ test('a binary row whose fields are of other types than the catalog says becomes
   assert.equal(mask(null)(row(17)), null)
   assert.equal(mask([null, { rule: redact }])(row(17)), null)
   assert.ok(mask([null, { rule: redact }])(row(25))?.includes('canary'))
+  assert.equal(mask([null, null])(row(17)), null)
+  const good = row(25)
+  const more = Buffer.from(good)
+  more.writeInt32BE(3)
+  const fewer = Buffer.from(good)
+  fewer.writeInt32BE(1)
+  const many = Buffer.from(good)
+  many.writeInt32BE(0x7fff_ffff)
+  const negative = Buffer.from(good)
+  negative.writeInt32BE(-2, 22)
+  for (const bytes of [
+    more,
+    fewer,
+    many,
+    negative,
+    good.subarray(0, -1),
+    Buffer.concat([good, Buffer.of(0)]),
+    good.subarray(0, 3),
+  ]) {
+    assert.equal(mask([null, null])(bytes), null, bytes.toString('hex'))
+    assert.equal(
+      masker.mask({ type: 2249, typeModifier: -1, format: 1, rule: redact })(bytes)?.includes('canary') ?? false,
+      false,
+    )
+  }
 })
 
 test('an anonymous row in text shows only the fields that are said to be raw', () => {

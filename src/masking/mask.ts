@@ -3,6 +3,7 @@ import type { MaskingRule } from '../core/classification.ts'
 import { PosternError } from '../core/errors.ts'
 import { binaryArrayMask, commaDelimiter, textArrayMask } from './arrays.ts'
 import { binaryCompositeMask, textCompositeMask } from './composites.ts'
+import { embedsAscii } from './encodings.ts'
 import { createPseudonyms } from './pseudonym.ts'
 import type { Pseudonyms } from './pseudonym.ts'
 import { scalarMask, stringMask } from './scalars.ts'
@@ -30,6 +31,8 @@ export interface MaskedColumn extends FieldMask {
   readonly typeModifier: number
   /** 0 text, 1 binary. */
   readonly format: 0 | 1
+  /** The client_encoding in force, UTF8 where it is left out. In some of them arrays and rows in text become NULL. */
+  readonly clientEncoding?: string
 }
 
 /** Makes masks under one key and one catalog snapshot. */
@@ -70,7 +73,13 @@ export function createMasker(options: MaskerOptions): Masker {
   const pseudonyms = createPseudonyms(Buffer.from(options.key))
   return {
     mask(column) {
-      const mask = build(column, { ...options, pseudonyms, format: column.format, depth: 0 })
+      const mask = build(column, {
+        ...options,
+        pseudonyms,
+        format: column.format,
+        isQuotable: column.format === 1 || !embedsAscii(column.clientEncoding ?? 'UTF8'),
+        depth: 0,
+      })
       // Masks answer malformed values with null; this holds whatever a mask has overlooked.
       return (value) => {
         try {
@@ -96,6 +105,8 @@ interface Context {
   readonly fieldsOf?: MaskerOptions['fieldsOf']
   readonly pseudonyms: Pseudonyms
   readonly format: 0 | 1
+  /** Whether the text of arrays and rows can be taken apart. */
+  readonly isQuotable: boolean
   readonly depth: number
 }
 
@@ -133,7 +144,9 @@ function catalogMask(type: CatalogType, field: TypedMask, context: Context): Mas
 
 function baseMask(type: CatalogType, field: TypedMask, context: Context): Mask {
   if (type.category === 'A' && type.element !== 0) {
-    const element = build({ ...field, type: type.element }, context)
+    if (!context.isQuotable) return toNull
+    // What is said of fields is said of a row; in an array there may be others.
+    const element = build({ ...field, fields: null, type: type.element }, context)
     if (context.format === 1) return binaryArrayMask(element, type.element)
     const delimiter = type.element === boxType ? 0x3b : delimiters.get(context.typeOf(type.element)?.name ?? '')
     return textArrayMask(element, delimiter ?? commaDelimiter)
@@ -145,6 +158,7 @@ function baseMask(type: CatalogType, field: TypedMask, context: Context): Mask {
 }
 
 function compositeMask(type: CatalogType, field: TypedMask, context: Context): Mask {
+  if (!context.isQuotable) return toNull
   const columns = context.fieldsOf?.(type.relation)
   const fields = field.fields ?? columns?.map(() => redactedField)
   if (columns === undefined || fields === undefined || columns.length !== fields.length) return toNull
@@ -161,7 +175,7 @@ function recordMask(field: TypedMask, context: Context): Mask {
   const inner = { ...context, depth: context.depth + 1 }
   const fields = field.fields ?? null
   if (context.format === 0) {
-    if (fields === null) return toNull
+    if (fields === null || !context.isQuotable) return toNull
     return textCompositeMask(fields.map((each) => (each === null ? null : fieldMask(each, undefined, inner))))
   }
   const masks = new Map<string, Mask>()

@@ -71,6 +71,10 @@ test('a row that is cut, too long or no row is refused', () => {
   other[0] = 0x64
   const negative = Buffer.from(message)
   negative.writeInt32BE(-2, 7)
+  const mislabelled = Buffer.from(message)
+  mislabelled.writeUInt32BE(message.length, 1)
+  assert.throws(() => maskDataRow(mislabelled, [null]), { code: 'protocol_violation' })
+  assert.throws(() => maskDataRow(withLength(Buffer.from(message.subarray(0, 6))), []), { code: 'protocol_violation' })
   const cuts = [message.subarray(0, 6), message.subarray(0, -1), Buffer.alloc(0), other, negative]
   const lengths = [withLength(Buffer.from(message.subarray(0, -1))), withLength(Buffer.concat([message, Buffer.of(0)]))]
   for (const faulty of [...cuts, ...lengths, withLength(Buffer.from(message.subarray(0, 9)))]) {

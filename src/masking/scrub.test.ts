@@ -84,6 +84,13 @@ test('names of objects are shown where they are known', () => {
   assert.deepEqual([...fields.keys()].sort(), ['C', 'F', 'H', 'L', 'M', 'R', 'S', 'V', 'n', 's', 't'])
 })
 
+test('fields that hold no texts hold none', () => {
+  const fields = scrub({ S: 'ca7nary', V: 'can ary', P: 'can ary', L: "can'ary", R: 'can ary', M: 'x', F: 'can ary' })
+  assert.deepEqual([...fields.keys()].sort(), ['C', 'H', 'M', 'S'])
+  assert.equal(fields.get('S'), 'ERROR')
+  assert.equal(scrub({ S: 'ОШИБКА' }).get('S'), 'ОШИБКА')
+})
+
 test('a constant is shown only as what stands at the position', () => {
   const about = (value: string, P: string, sql: string) =>
     scrub({ M: `invalid input syntax for type integer: "${value}"`, P, F: 'numutils.c' }, sql).get('M')

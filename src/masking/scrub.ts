@@ -18,9 +18,10 @@ interface Template {
 const slotKinds: readonly SlotKind[] = ['name', 'types', 'call', 'operation', 'text', 'number', 'words']
 const messages = messageTemplates.map(compile)
 const advice = adviceTemplates.map(compile)
-const verbatim: ReadonlySet<string> = new Set(['S', 'V', 'P', 'F', 'L', 'R'])
+const verbatim: ReadonlySet<string> = new Set(['V', 'P', 'F', 'L', 'R'])
 const namedObjects: ReadonlySet<string> = new Set(['s', 't', 'c', 'd', 'n'])
-const harmless = /^[\w.+/ -]{1,100}$/
+const harmless = /^[\w.+/-]{1,100}$/
+const severity = /^[\p{L} ]{1,30}$/u
 const raised = 'P0001'
 const hiddenHint =
   'Postern hides texts that may hold values you may not see. The SQLSTATE and what remains of the report are unchanged.'
@@ -53,6 +54,10 @@ export function scrubReport(fields: ReadonlyMap<string, string>, known: KnownTex
       if (kept !== null) scrubbed.set(letter, kept)
     } else if (namedObjects.has(letter)) {
       if (isOwn && known.isName(text)) scrubbed.set(letter, text)
+    } else if (letter === 'S') {
+      // Translated; clients count on having one.
+      const plain = fields.get('V') ?? ''
+      scrubbed.set(letter, severity.test(text) ? text : /^[A-Z]{3,7}$/.test(plain) ? plain : 'ERROR')
     } else if (verbatim.has(letter) && harmless.test(text)) {
       scrubbed.set(letter, text)
     }

@@ -57,7 +57,7 @@ export function provesSlot(kind: SlotKind, text: string, evidence: SlotEvidence)
 
 /** A name, perhaps qualified: known as a whole, or part by part, or written where the report points to. */
 function isKnownName(text: string, { isName, atPosition }: SlotEvidence): boolean {
-  if (text === '' || text.length > 300) return false
+  if (text.length > 300) return false
   if (isName(text)) return true
   const parts = text.split('.').map((each) => each.replace(/^"(.*)"$/, '$1'))
   if (parts.every((each) => each !== '' && isName(each))) return true
