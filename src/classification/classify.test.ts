@@ -215,6 +215,7 @@ describe('a tag follows the attribute', () => {
       assert.deepEqual(classified(alone), ['public.part.email: pii.email (derived)'], 'its parent is gone')
       const lifted = resolve(`${tags}\ncolumns: { public.customers: { email: none } }`, [parent, child], cut.memory)
       assert.deepEqual(classified(lifted), [], 'it goes with the tag of its parent')
+      assert.deepEqual([...lifted.memory.columns.keys()], [])
     }
   })
 

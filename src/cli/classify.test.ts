@@ -200,6 +200,26 @@ columns:
   })
 })
 
+test('a table that runs code of its owner when it is read cannot have it write', async () => {
+  await postgres.query(
+    'shop',
+    `CREATE TABLE loot (v text); GRANT INSERT ON loot TO classifier;
+     CREATE FUNCTION spring(v text) RETURNS boolean LANGUAGE plpgsql AS
+       $$ BEGIN INSERT INTO public.loot VALUES (v); RETURN true; END $$;
+     CREATE TABLE trap (email text); INSERT INTO trap VALUES ('canary@example.org');
+     ALTER TABLE trap ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON trap USING (spring(email));
+     GRANT SELECT ON trap TO classifier`,
+  )
+  try {
+    const { code, out } = await classify('shop', '--json')
+    assert.equal(code, 0)
+    assert.ok((JSON.parse(out) as { unread: string[] }).unread.includes('public.trap'))
+    assert.deepEqual(await postgres.query('shop', 'SELECT * FROM loot'), [])
+  } finally {
+    await postgres.query('shop', 'DROP TABLE trap, loot; DROP FUNCTION spring')
+  }
+})
+
 describe('postern classify --check', () => {
   const complete = `
 tags: { a: redact }

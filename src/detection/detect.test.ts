@@ -267,6 +267,10 @@ describe('what is detected', () => {
   })
 
   test('leaves nothing of what overlaps', () => {
+    assert.equal(
+      redactDetected('030 12345678@example.com', () => '*'),
+      '*',
+    )
     assert.equal(redactDetected('x://ada:s3cret@mail.example.com/', () => '*').includes('s3cret'), false)
   })
 
