@@ -324,7 +324,7 @@ export class DatabaseProtection implements Protects {
     const catalog = this.#catalog
     if (catalog === null) return new Set()
     if (this.#knownNames?.catalog === catalog) return this.#knownNames.names
-    const names = new Set<string>(catalog.data.schemas)
+    const names = new Set<string>([...catalog.data.schemas, ...catalog.data.constraintNames])
     for (const relation of catalog.data.relations) {
       names.add(relation.name)
       for (const column of relation.columns) names.add(column.name)

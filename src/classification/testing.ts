@@ -20,7 +20,7 @@ export interface PlainRelation {
 export function plainCatalog(relations: readonly PlainRelation[]): Catalog {
   const all = relations.map(plainRelation)
   const schemas = [...new Set(all.map(({ schema }) => schema))]
-  const none = { types: [], functions: [], operators: [], casts: [], builtins: [] }
+  const none = { types: [], functions: [], operators: [], casts: [], builtins: [], constraintNames: [] }
   return createCatalog({ serverVersion: 180_004, schemas, relations: all, ...none }, 1)
 }
 

@@ -175,6 +175,8 @@ export interface CatalogData {
   /** server_version_num, such as 180004. */
   readonly serverVersion: number
   readonly schemas: readonly string[]
+  /** Names of indexes and constraints, which error texts show. */
+  readonly constraintNames: readonly string[]
   /** System catalogs, their views and information_schema included. */
   readonly relations: readonly CatalogRelation[]
   readonly types: readonly CatalogType[]

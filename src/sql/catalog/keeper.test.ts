@@ -17,6 +17,7 @@ function dataWith(...schemas: string[]): CatalogData {
     operators: [],
     casts: [],
     builtins: [],
+    constraintNames: [],
   }
 }
 

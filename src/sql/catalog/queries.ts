@@ -26,6 +26,7 @@ export const resultNames = [
   'definitions',
   'facts',
   'schemas',
+  'constraintNames',
   'relations',
   'columns',
   'parents',
@@ -129,6 +130,10 @@ const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
 
   schemas: () => `SELECT n.nspname FROM pg_catalog.pg_namespace n
     WHERE NOT pg_catalog.starts_with(n.nspname, 'pg_toast') ORDER BY n.oid`,
+
+  constraintNames: () => `SELECT c.relname FROM pg_catalog.pg_class c
+      WHERE c.relkind IN ('i', 'I') AND c.oid >= ${firstUserOid}
+    UNION SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.oid >= ${firstUserOid} ORDER BY 1`,
 
   relations: (scope) => `SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltype,
       c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1'),

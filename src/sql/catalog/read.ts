@@ -60,7 +60,8 @@ export function readResults(results: readonly Rows[], known: SystemCatalog | nul
   const definitions = readDefinitions(rows('definitions'))
   const data: CatalogData = {
     serverVersion,
-    schemas: readSchemas(rows('schemas')),
+    schemas: readNames(rows('schemas')),
+    constraintNames: readNames(rows('constraintNames')),
     relations: [...(known?.data.relations ?? []), ...readRelations(rows, definitions.view)],
     types: withInheritedConstraints([...(known?.data.types ?? []), ...readTypes(rows('types'), rows('labels'))]),
     functions: [...(known?.data.functions ?? []), ...readFunctions(rows('functions'), definitions.function)],
@@ -92,10 +93,10 @@ function systemPart(data: CatalogData): SystemCatalog['data'] {
   }
 }
 
-function readSchemas(rows: RowReader): string[] {
-  const schemas: string[] = []
-  while (rows.next()) schemas.push(rows.text())
-  return schemas
+function readNames(rows: RowReader): string[] {
+  const names: string[] = []
+  while (rows.next()) names.push(rows.text())
+  return names
 }
 
 const relationKinds: ReadonlyMap<string, RelationKind> = new Map([

@@ -13,6 +13,7 @@ const empty: CatalogData = {
   operators: [],
   casts: [],
   builtins: [],
+  constraintNames: [],
 }
 
 function relation(oid: number, path: string, kind: RelationKind = 'table'): CatalogRelation {
