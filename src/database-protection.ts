@@ -16,6 +16,7 @@ import { isPlaceholder } from './masking/placeholders.ts'
 import { planCopy, planRows, type PlanBasis } from './masking/plan.ts'
 import { maskDataRow } from './masking/rows.ts'
 import { scrubReport } from './masking/scrub.ts'
+import { literalsOf } from './redaction/literals.ts'
 import { createCatalog } from './sql/catalog/catalog.ts'
 import { createCatalogKeeper, type CatalogKeeper } from './sql/catalog/keeper.ts'
 import {
@@ -176,6 +177,10 @@ export class DatabaseProtection implements Protects {
 
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string> {
     return scrubReport(fields, { sql, isName: (name) => this.#isName(name) })
+  }
+
+  literalsOf(sql: string): readonly string[] {
+    return literalsOf(sql)
   }
 
   isPlaceholder(text: string | null, write: ClassifiedWrite): boolean {

@@ -71,6 +71,8 @@ export const limits = {
   repeatedSqlCharsMax: 4_096,
   /** A statement's text as recorded; longer ones are cut and marked with their length and hash. */
   recordedSqlCharsMax: 1024 * 1024,
+  /** What of a text that has to be redacted is redacted and recorded; 1 MB of it would take the event loop tenths of a second. */
+  redactedSqlCharsMax: 128 * 1024,
   /** Journal bytes waiting for the disk before statements are refused. */
   journalBacklogBytesMax: 64 * 1024 * 1024,
   /** A journal segment is sealed at this size. */

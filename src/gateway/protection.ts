@@ -131,6 +131,15 @@ export class SessionView {
     return null
   }
 
+  /** The same for the arguments of EXECUTE, which are literals of its text. */
+  argumentRefusal(protection: Protected, sql: string): PosternError | null {
+    for (const text of this.#protects.literalsOf(sql)) {
+      const error = this.writeRefusal(protection, () => text)
+      if (error !== null) return error
+    }
+    return null
+  }
+
   #protectedBy(statement: StatementAnalysis, schema: ProtectedSchema, lineage: StatementLineage): Protected {
     let known = this.#protected.get(statement)
     if (known === undefined) {

@@ -56,8 +56,7 @@ export function createStatementEncoder(
     }
     const found = known.get(statement)
     if (found !== undefined) return found
-    const sql = redactedSql(statement.sql, redaction, redacts)
-    const members = statementMembers({ ...statement, sql }, bounds[form])
+    const members = statementMembers(statement, redactedSql(statement, redaction, redacts), bounds[form])
     known.set(statement, members)
     return members
   }
@@ -72,13 +71,29 @@ function unredactable(): Error {
   return new Error('a text has to be redacted and nothing can')
 }
 
-function redactedSql(sql: string, redaction: Redaction, redacts: Redacts | null): string {
-  if (redaction === 'none') return sql
+/** A text as it is recorded: of a long one that has to be redacted the beginning. */
+function redactedSql(statement: StatementAnalysis, redaction: Redaction, redacts: Redacts | null): RecordedText {
+  const { sql, kind } = statement
+  if (redaction === 'none') return { sql, chars: sql.length }
   if (redacts === null) throw unredactable()
-  return redaction === 'redacted' ? redacts.statement(sql) : redacts.screen(sql)
+  const beginning = sql.slice(0, limits.redactedSqlCharsMax)
+  // A text that was analysed means the same however strings are read; one that was not may not.
+  const reading = kind === 'OPAQUE' ? undefined : { areStringsStandard: true }
+  const shown = redaction === 'redacted' ? redacts.statement(beginning, reading) : redacts.screen(beginning, reading)
+  return { sql: shown, chars: sql.length > beginning.length ? sql.length : shown.length }
 }
 
-function statementMembers(statement: StatementAnalysis, { sqlCharsMax, namesMax }: (typeof bounds)['full']): Buffer {
+/** A text as it is recorded, and how long all of it is. */
+interface RecordedText {
+  readonly sql: string
+  readonly chars: number
+}
+
+function statementMembers(
+  statement: StatementAnalysis,
+  text: RecordedText,
+  { sqlCharsMax, namesMax }: (typeof bounds)['full'],
+): Buffer {
   const { functions } = statement
   return membersOf({
     kind: statement.kind,
@@ -86,7 +101,7 @@ function statementMembers(statement: StatementAnalysis, { sqlCharsMax, namesMax 
     relations: relationsOf(statement).slice(0, namesMax),
     ...(functions.length > 0 ? { functions: functions.slice(0, namesMax) } : {}),
     ...(statement.opaque === null ? {} : { opaque: statement.opaque }),
-    ...recordedSql(statement.sql, sqlCharsMax),
+    ...recordedSql(text, sqlCharsMax),
   })
 }
 
@@ -187,11 +202,12 @@ function cutMark(bytes: number): string {
   return `… (${String(bytes)} bytes in all)`
 }
 
-function recordedSql(sql: string, charsMax: number): Readonly<Record<string, unknown>> {
-  if (sql.length <= charsMax) return { sql }
+/** The hash is of what may be shown: that of a short value could be guessed. */
+function recordedSql({ sql, chars }: RecordedText, charsMax: number): Readonly<Record<string, unknown>> {
+  if (chars <= charsMax && chars === sql.length) return { sql }
   return {
     sql: sql.slice(0, charsMax),
-    sqlChars: sql.length,
+    sqlChars: chars,
     sqlSha256: createHash('sha256').update(sql).digest('base64url'),
   }
 }

@@ -73,6 +73,8 @@ export interface Protects {
   copyMasker(copy: CopyFormat, masks: readonly ColumnMask[]): { take(data: Buffer): Buffer }
   /** The fields of an error or notice without the values that they may show. */
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string>
+  /** The values of all literals of a text. */
+  literalsOf(sql: string): readonly string[]
   /** Whether a text that a client writes into a classified column is what masking put in the place of its value. */
   isPlaceholder(text: string | null, write: ClassifiedWrite): boolean
 }
@@ -150,10 +152,10 @@ export interface GatewayDatabase {
 /** Takes values out of texts before they are recorded. */
 export interface Redacts {
   /** Every literal of a statement that touches classified columns becomes a pseudonym, and comments are dropped. */
-  statement(sql: string): string
+  statement(sql: string, reading?: { readonly areStringsStandard: boolean }): string
   parameter(text: string): string
   /** Of other statements only what looks like a classified value goes. */
-  screen(sql: string): string
+  screen(sql: string, reading?: { readonly areStringsStandard: boolean }): string
   screenParameter(text: string): string
 }
 

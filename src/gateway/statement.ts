@@ -259,11 +259,8 @@ export class StatementWay {
   #checkArguments(statement: StatementAnalysis, protection: Protected): { readonly refusal: Refusal } | null {
     const view = this.#session.protection?.view
     if (view === undefined || protection.lineage.writes.length === 0) return null
-    for (const [, text = ''] of statement.sql.matchAll(/'((?:[^']|'')*)'/gu)) {
-      const error = view.writeRefusal(protection, () => text.replaceAll("''", "'"))
-      if (error !== null) return { refusal: refusalOf(error) }
-    }
-    return null
+    const error = view.argumentRefusal(protection, statement.sql)
+    return error === null ? null : { refusal: refusalOf(error) }
   }
 
   #decideOne(
