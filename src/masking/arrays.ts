@@ -71,7 +71,6 @@ export function binaryArrayMask(element: ScalarMask, elementType: number): Scala
       if (size < 0) return null
       count *= size
     }
-    if (count * 4 > value.length - at) return null
     const header = Buffer.from(value.subarray(0, at))
     const parts: Buffer[] = [header]
     let hasNull = false

@@ -9,13 +9,13 @@ const close = 0x29
 /** Masks the fields of a row in text; NULL where it is none with exactly these fields. */
 export function textCompositeMask(masks: readonly (ScalarMask | null)[]): ScalarMask {
   return (value) => {
-    if (value.length < 2 || value[0] !== 0x28 || value.at(-1) !== close) return null
+    if (value[0] !== 0x28 || value.at(-1) !== close) return null
     const parts: Buffer[] = [Buffer.from('(')]
     const end = value.length - 1
     let at = 1
     for (const [index, mask] of masks.entries()) {
       if (index > 0) {
-        if (value[at] !== comma || at >= end) return null
+        if (value[at] !== comma) return null
         parts.push(Buffer.of(comma))
         at++
       }
@@ -46,7 +46,7 @@ export function binaryCompositeMask(
   return (value) => {
     if (value.length < 4) return null
     const count = value.readInt32BE(0)
-    if (count < 0 || (fieldCount !== null && count !== fieldCount) || count * 8 > value.length - 4) return null
+    if (count < 0 || (fieldCount !== null && count !== fieldCount)) return null
     const parts: Buffer[] = [value.subarray(0, 4)]
     let at = 4
     for (let i = 0; i < count; i++) {

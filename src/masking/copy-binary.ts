@@ -1,6 +1,6 @@
 import { lengthOf } from './arrays.ts'
-import { unexpectedCopyData } from './copy-plan.ts'
-import type { CopyPlan, CopyRows } from './copy-plan.ts'
+import { applyEdits, unexpectedCopyData } from './copy-plan.ts'
+import type { CopyPlan, CopyRows, Edit } from './copy-plan.ts'
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 // Signature, flags and the length of the header's extension.
@@ -11,8 +11,7 @@ const headerExtensionBytesMax = 1024
 export function binaryRows({ masks }: CopyPlan): CopyRows {
   let state: 'header' | 'tuples' | 'done' = 'header'
   return (data) => {
-    const parts: Buffer[] = []
-    let rawFrom = 0
+    const edits: Edit[] = []
     let at = 0
     if (state === 'header') {
       const end = headerEnd(data)
@@ -32,15 +31,13 @@ export function binaryRows({ masks }: CopyPlan): CopyRows {
         const mask = masks[index]
         if (mask === null || start === end + 1) continue
         const value = mask === undefined ? null : mask(data.subarray(start, end))
-        parts.push(data.subarray(rawFrom, start - 4), lengthOf(value))
-        if (value !== null) parts.push(value)
-        rawFrom = end
+        const bytes = value === null ? lengthOf(null) : Buffer.concat([lengthOf(value), value])
+        edits.push({ start: start - 4, end, value: bytes })
       }
       at = tuple.end
     }
     if (state === 'done' && at < data.length) throw unexpectedCopyData('something follows its end')
-    parts.push(data.subarray(rawFrom, at))
-    return { masked: Buffer.concat(parts), end: at }
+    return { masked: applyEdits(data, edits, at), end: at }
   }
 }
 

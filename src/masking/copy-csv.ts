@@ -1,5 +1,5 @@
-import { unexpectedCopyData } from './copy-plan.ts'
-import type { CopyPlan, CopyRows } from './copy-plan.ts'
+import { applyEdits, unexpectedCopyData } from './copy-plan.ts'
+import type { CopyPlan, CopyRows, Edit } from './copy-plan.ts'
 
 const newline = 0x0a
 const carriageReturn = 0x0d
@@ -17,11 +17,9 @@ export function csvRows(plan: CopyPlan): CopyRows {
   const columns = masks.length
   let isHeader = plan.hasHeader
   return (data) => {
-    const parts: Buffer[] = []
-    let rawFrom = 0
+    const edits: Edit[] = []
     let rowStart = 0
     let column = 0
-    let committed = { parts: 0, rawFrom: 0 }
     let at = 0
     while (at < data.length) {
       const field = readField(data, at, plan)
@@ -35,8 +33,7 @@ export function csvRows(plan: CopyPlan): CopyRows {
         // A value of the text of NULL is quoted, so an unquoted one is NULL.
         if (field.isQuoted || !raw.equals(plan.null)) {
           const value = mask(field.isQuoted ? unquoted(raw, field, plan) : raw)
-          parts.push(data.subarray(rawFrom, at), value === null ? plan.null : quoted(value, plan))
-          rawFrom = field.end
+          edits.push({ start: at, end: field.end, value: value === null ? plan.null : quoted(value, plan) })
         }
       }
       column++
@@ -46,11 +43,8 @@ export function csvRows(plan: CopyPlan): CopyRows {
       isHeader = false
       column = 0
       rowStart = at
-      committed = { parts: parts.length, rawFrom }
     }
-    parts.length = committed.parts
-    if (committed.rawFrom < rowStart) parts.push(data.subarray(committed.rawFrom, rowStart))
-    return { masked: parts.length === 1 ? (parts[0] ?? Buffer.alloc(0)) : Buffer.concat(parts), end: rowStart }
+    return { masked: applyEdits(data, edits, rowStart), end: rowStart }
   }
 }
 

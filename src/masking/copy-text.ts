@@ -1,5 +1,5 @@
-import { unexpectedCopyData } from './copy-plan.ts'
-import type { CopyPlan, CopyRows } from './copy-plan.ts'
+import { applyEdits, unexpectedCopyData } from './copy-plan.ts'
+import type { CopyPlan, CopyRows, Edit } from './copy-plan.ts'
 
 const newline = 0x0a
 const carriageReturn = 0x0d
@@ -24,13 +24,10 @@ export function textRows(plan: CopyPlan): CopyRows {
   const isNullCertain = plan.null.length === 0 || plan.null.equals(Buffer.from('\\N'))
   let isHeader = plan.hasHeader
   return (data) => {
-    const parts: Buffer[] = []
-    let rawFrom = 0
+    const edits: Edit[] = []
     let rowStart = 0
     let fieldStart = 0
     let column = 0
-    // Masked parts of a row that has not ended yet are taken back.
-    let committed = { parts: 0, rawFrom: 0 }
     for (let at = 0; at < data.length; at++) {
       const byte = data[at]
       if (byte === backslash) {
@@ -50,8 +47,7 @@ export function textRows(plan: CopyPlan): CopyRows {
         const raw = data.subarray(fieldStart, at)
         if (!isNullCertain || !raw.equals(plan.null)) {
           const value = mask(unescaped(raw))
-          parts.push(data.subarray(rawFrom, fieldStart), value === null ? plan.null : escaped(value, delimiter))
-          rawFrom = at
+          edits.push({ start: fieldStart, end: at, value: value === null ? plan.null : escaped(value, delimiter) })
         }
       }
       column++
@@ -64,12 +60,9 @@ export function textRows(plan: CopyPlan): CopyRows {
         isHeader = false
         column = 0
         rowStart = at + 1
-        committed = { parts: parts.length, rawFrom }
       }
     }
-    parts.length = committed.parts
-    if (committed.rawFrom < rowStart) parts.push(data.subarray(committed.rawFrom, rowStart))
-    return { masked: parts.length === 1 ? (parts[0] ?? Buffer.alloc(0)) : Buffer.concat(parts), end: rowStart }
+    return { masked: applyEdits(data, edits, rowStart), end: rowStart }
   }
 }
 
@@ -106,7 +99,7 @@ function numbered(field: Buffer, at: number): { byte: number; last: number } | n
 function escaped(value: Buffer, delimiter: number): Buffer {
   let isPlain = true
   for (const byte of value) {
-    if (byte === backslash || byte === delimiter || letterOf.has(byte)) {
+    if (byte < 0x20 || byte === backslash || byte === delimiter) {
       isPlain = false
       break
     }

@@ -244,7 +244,16 @@ test('a row that has not the fields it should have becomes NULL', () => {
   assert.equal(show('("",)', { type: 20_003 }), '([masked],)')
   assert.equal(show('(canary,1)', { type: 20_003, fields: [null] }), null)
   assert.equal(show('(1,2,canary)', { type: 20_003, fields: [null, null, null] }), null)
-  for (const text of ['(canary', 'canary)', '(canary,', '(canary,"1)', ')', '(canary,1)x', 'x(canary,1)']) {
+  for (const text of [
+    '(canary',
+    'canary)',
+    '(canary,',
+    '(canary,"1)',
+    ')',
+    '(canary,1)x',
+    'x(canary,1)',
+    'xcanary,1)',
+  ]) {
     assert.equal(show(text, { type: 20_003, fields: [null, null] }), null, text)
   }
 })
@@ -271,6 +280,11 @@ test('a binary row whose fields are of other types than the catalog says becomes
   assert.ok(mask([null, { rule: redact }])(row(25))?.includes('canary'))
   assert.equal(mask([null, null])(row(17)), null)
   const good = row(25)
+  const single = Buffer.concat([Buffer.of(0, 0, 0, 1), good.subarray(4, 18)])
+  assert.equal(mask([null, null])(single), null)
+  const otherNull = Buffer.from(good)
+  otherNull.writeInt32BE(17, 18)
+  assert.equal(mask([null, { rule: redact }])(otherNull), null)
   const more = Buffer.from(good)
   more.writeInt32BE(3)
   const fewer = Buffer.from(good)

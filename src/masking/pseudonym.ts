@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /*
  * Pseudonyms: keyed, equal for equal values, and with a check code that needs no key, so that one that an application
@@ -23,6 +23,7 @@ export const pseudonymCharsMax = 27
 /** Below this there is no room for enough of the digest to keep values apart. */
 export const pseudonymCharsMin = 14
 
+const sha256BlockBytes = 64
 const prefix = 'pn_'
 const checkChars = 4
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
@@ -37,10 +38,21 @@ export interface Pseudonyms {
   digest(kind: string, value: Buffer | string): Buffer
 }
 
-/** Pseudonyms under this key of 32 bytes. */
+/** Pseudonyms under this key of 32 bytes: HMAC-SHA-256 (RFC 2104) over the kind, a zero byte and the value. */
 export function createPseudonyms(key: Buffer): Pseudonyms {
+  // Written out because it is on the path of rows: two one-shot hashes take a sixth of the time of an Hmac object.
+  const inner = Buffer.alloc(sha256BlockBytes, 0x36)
+  const outer = Buffer.alloc(sha256BlockBytes, 0x5c)
+  for (const [index, byte] of key.entries()) {
+    inner[index] = byte ^ 0x36
+    outer[index] = byte ^ 0x5c
+  }
   return {
-    digest: (kind, value) => createHmac('sha256', key).update(`${kind}\0`).update(value).digest(),
+    digest(kind, value) {
+      const bytes = typeof value === 'string' ? Buffer.from(value) : value
+      const message = Buffer.concat([inner, Buffer.from(`${kind}\0`), bytes])
+      return hash('sha256', Buffer.concat([outer, hash('sha256', message, 'buffer')]), 'buffer')
+    },
   }
 }
 
@@ -56,7 +68,7 @@ export function uuidPseudonym(digest: Buffer): Buffer {
   const uuid = Buffer.from(digest.subarray(0, 16))
   uuid[6] = 0x80 | ((uuid[6] ?? 0) & 0x0f)
   uuid[8] = 0x80 | ((uuid[8] ?? 0) & 0x3f)
-  uuid.writeUInt32BE(hash(uuid.subarray(0, 12).toString('latin1')), 12)
+  uuid.writeUInt32BE(checksum(uuid.subarray(0, 12).toString('latin1')), 12)
   return uuid
 }
 
@@ -64,19 +76,19 @@ export function uuidPseudonym(digest: Buffer): Buffer {
 export function numberPseudonym(digest: Buffer, space: NumberSpace): number {
   const quotients = Math.floor(space.max / space.check) - 1
   const quotient = 1 + (digest.readUIntBE(0, 6) % quotients)
-  return quotient * space.check + (hash(String(quotient)) % space.check)
+  return quotient * space.check + (checksum(String(quotient)) % space.check)
 }
 
 /** Days from 2000-01-01, within the years 1900 to 2099. */
 export function dayPseudonym(digest: Buffer): number {
   const quotient = digest.readUIntBE(0, 6) % Math.floor(dayCount / dayCheck)
-  return firstDay + quotient * dayCheck + (hash(String(quotient)) % dayCheck)
+  return firstDay + quotient * dayCheck + (checksum(String(quotient)) % dayCheck)
 }
 
 /** Milliseconds from 2000-01-01, within the years 1900 to 2099; those beyond the second are the check code. */
 export function instantPseudonym(digest: Buffer): number {
   const second = digest.readUIntBE(0, 6) % (dayCount * secondsPerDay)
-  return (firstDay * secondsPerDay + second) * 1000 + (hash(String(second)) % 1000)
+  return (firstDay * secondsPerDay + second) * 1000 + (checksum(String(second)) % 1000)
 }
 
 /** Whether a text is, or with `isInside` holds, a pseudonym of a text or uuid. */
@@ -99,21 +111,21 @@ export function isPseudonym(text: string, options: { readonly isInside?: boolean
 /** Whether a whole number could be a pseudonym of this space. */
 export function isNumberPseudonym(value: number, space: NumberSpace): boolean {
   if (!Number.isSafeInteger(value) || value < space.check || value > space.max) return false
-  return value % space.check === hash(String(Math.floor(value / space.check))) % space.check
+  return value % space.check === checksum(String(Math.floor(value / space.check))) % space.check
 }
 
 /** Whether a day, counted from 2000-01-01, could be a pseudonym. */
 export function isDayPseudonym(day: number): boolean {
   const offset = day - firstDay
   if (offset < 0 || offset >= dayCount) return false
-  return offset % dayCheck === hash(String(Math.floor(offset / dayCheck))) % dayCheck
+  return offset % dayCheck === checksum(String(Math.floor(offset / dayCheck))) % dayCheck
 }
 
 /** Whether an instant in milliseconds from 2000-01-01 could be a pseudonym. */
 export function isInstantPseudonym(ms: number): boolean {
   const offset = ms - firstDay * secondsPerDay * 1000
   if (!Number.isSafeInteger(offset) || offset < 0) return false
-  return offset % 1000 === hash(String(Math.floor(offset / 1000))) % 1000
+  return offset % 1000 === checksum(String(Math.floor(offset / 1000))) % 1000
 }
 
 function isTextPseudonym(text: string): boolean {
@@ -127,11 +139,11 @@ function isUuidPseudonym(text: string): boolean {
   const hex = text.replaceAll(/[-{}]/g, '')
   if (!/^[0-9a-f]{12}8[0-9a-f]{3}[89ab][0-9a-f]{15}$/i.test(hex)) return false
   const bytes = Buffer.from(hex, 'hex')
-  return bytes.readUInt32BE(12) === hash(bytes.subarray(0, 12).toString('latin1'))
+  return bytes.readUInt32BE(12) === checksum(bytes.subarray(0, 12).toString('latin1'))
 }
 
 function checkCode(body: string): string {
-  const code = hash(body)
+  const code = checksum(body)
   let text = ''
   for (let i = 0; i < checkChars; i++) text += alphabet.charAt((code >>> (i * 5)) & 31)
   return text
@@ -154,7 +166,7 @@ function base32(bytes: Buffer, charCount: number): string {
 }
 
 /** FNV-1a with a finaliser: 32 bits that depend on every character; a check code, no protection. */
-function hash(text: string): number {
+function checksum(text: string): number {
   let state = 0x811c9dc5
   for (let i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 0x01000193)
   state = Math.imul(state ^ (state >>> 16), 0x85ebca6b)

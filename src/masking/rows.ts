@@ -37,17 +37,13 @@ export function maskDataRow(message: Buffer, masks: readonly (Mask | null)[]): B
   let from = 0
   let to = 0
   for (const edit of edits) {
-    masked.set(message.subarray(from, edit.start), to)
-    to += edit.start - from
+    to += message.copy(masked, to, from, edit.start)
     from = edit.end
     masked.writeInt32BE(edit.value === null ? -1 : edit.value.length, to)
     to += 4
-    if (edit.value !== null) {
-      masked.set(edit.value, to)
-      to += edit.value.length
-    }
+    if (edit.value !== null) to += edit.value.copy(masked, to)
   }
-  masked.set(message.subarray(from), to)
+  message.copy(masked, to, from)
   masked.writeUInt32BE(size - 1, 1)
   return masked
 }
