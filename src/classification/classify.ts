@@ -10,7 +10,7 @@ import { emptyMemory, mergeDerived } from './memory.ts'
 import type { ClassificationMemory, ColumnName, RelationNames, RememberedColumn, RememberedRelation } from './memory.ts'
 import { catalogEdges, derivedEdges, isAlive, spread } from './propagate.ts'
 import type { Edge } from './propagate.ts'
-import { builtinTagPrefix, strictestMasking, tagsOfComment } from './tags.ts'
+import { builtinTagPrefix, hasTagText, strictestMasking, tagsOfComment } from './tags.ts'
 import { limits } from '../core/limits.ts'
 
 /** What a classification is resolved from. */
@@ -101,7 +101,10 @@ interface Column {
 function classifyColumn(at: Column): readonly string[] {
   const { relation, column, names, file, catalog, memory, found } = at
   const key = columnKey(relation.oid, column.number)
-  const before = isAlive(key, catalog, memory) ? memory.columns.get(key) : undefined
+  const remembered = memory.columns.get(key)
+  // Most columns of a database are nobody's concern.
+  if (names.length === 0 && remembered === undefined && !hasTagText(column.comment)) return []
+  const before = remembered !== undefined && isAlive(key, catalog, memory) ? remembered : undefined
   const seenAs: ColumnName = { ...namesOf(relation), column: column.name }
   // A name that ever gave tags goes on giving them, so that no new name can lift them.
   const present = names.map(({ schema, relation: name }): ColumnName => ({
@@ -272,6 +275,7 @@ function namesOf({ schema, name }: CatalogRelation): RelationNames {
 }
 
 function unique<Name extends RelationNames>(names: readonly Name[]): readonly Name[] {
+  if (names.length < 2) return names
   return [...new Map(names.map((name) => [JSON.stringify(name), name])).values()]
 }
 

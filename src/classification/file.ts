@@ -62,12 +62,11 @@ export function readClassificationText(path: string): string {
 /** The same for a text; `shown` names it in errors. */
 export function parseClassificationFile(text: string, shown: string): ClassificationFile {
   const counter = new LineCounter()
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true })
+  // Keys are compared below, since the library compares each with each.
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false })
   const reading = new Reading((offset) => counter.linePos(offset).line)
   for (const { message, pos } of [...document.errors, ...document.warnings]) {
-    const remedy = /unique/u.test(message)
-      ? 'Each name may stand once; put all its columns or tags below the one.'
-      : 'Keys are followed by a colon and a space, and what belongs to a key is indented by spaces.'
+    const remedy = 'Keys are followed by a colon and a space, and what belongs to a key is indented by spaces.'
     reading.fail(pos[0], `it is not valid YAML: ${message}`, remedy)
   }
   const file = reading.faults.length > 0 ? emptyClassificationFile : readSections(document.contents, reading)
@@ -119,10 +118,17 @@ class Reading {
       this.fail(node, `\`${what}\` must be a group of keys`, 'Write one `name: value` a line, indented below it.')
       return []
     }
+    const known = new Set<string>()
     return node.items.flatMap(({ key: keyNode, value }) => {
       if (isScalar(keyNode) && keyNode.value !== null) {
         // As it is written: 007 is a name here, and so is true.
         const key = typeof keyNode.value === 'string' ? keyNode.value : (keyNode.source ?? '')
+        if (known.has(key)) {
+          const remedy = 'Each name may stand once; put everything that belongs to it below the one.'
+          this.fail(keyNode, `\`${what}\` has the key \`${key}\` twice`, remedy)
+          return []
+        }
+        known.add(key)
         if (key.length > 0 && key.length <= nameCharsMax) return [{ key, keyNode, value }]
       }
       this.fail(keyNode, `\`${what}\` has a key that is no name`, 'A name is a text of 1 to 200 characters.')

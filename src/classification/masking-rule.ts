@@ -20,6 +20,7 @@ export function readMaskingRule(node: unknown): ReadRule {
       isScalar(value) ? value.value : value,
     ]),
   )
+  if (values.size < node.items.length) return wrong('has a key twice', 'Each key may stand once.')
   const unknown = [...values.keys()].find((key) => key !== 'masking' && key !== 'keep')
   if (unknown !== undefined) {
     return wrong(

@@ -19,17 +19,18 @@ export interface ColumnDecision {
  * column that is listed keeps its tags, and a tag its masking. `text` has to be valid, or null where there is no file.
  */
 export function mergeDecisions(text: string | null, decisions: readonly ColumnDecision[]): string {
-  const document: Document = text === null ? new Document() : parseDocument(text)
+  const document: Document = text === null ? new Document() : parseDocument(text, { uniqueKeys: false })
   const root = isMap(document.contents) ? document.contents : new YAMLMap()
   document.contents = root
   if (text === null) document.commentBefore = preamble
   const tags = mapAt(root, 'tags')
   const columns = mapAt(root, 'columns')
+  const relations = new Relations(columns)
   for (const decision of decisions) {
     if (decision.tag !== null && decision.masking !== null && !tags.has(decision.tag)) {
       tags.add(document.createPair(decision.tag, maskingValue(decision.masking)))
     }
-    addColumn(columns, decision)
+    addColumn(relations, decision)
   }
   return document.toString({ lineWidth: 0 })
 }
@@ -38,8 +39,8 @@ const preamble = ` Which columns carry which tags. \`postern classify\` proposes
  A tag says what is shown instead of a value: redact, "null" (in quotes), pseudonym, partial or year.
  \`none\` is for a column that was reviewed and carries nothing.`
 
-function addColumn(columns: YAMLMap, { schema, relation, column, tag, evidence }: ColumnDecision): void {
-  const inner = relationAt(columns, formatQualifiedName({ schema, name: relation }))
+function addColumn(relations: Relations, { schema, relation, column, tag, evidence }: ColumnDecision): void {
+  const inner = relations.at(formatQualifiedName({ schema, name: relation }))
   if (inner.items.some((item) => keyOf(item) === column)) return
   const value = new Scalar(tag ?? 'none')
   // A comment ends with its line, whatever a name in it holds.
@@ -47,25 +48,38 @@ function addColumn(columns: YAMLMap, { schema, relation, column, tag, evidence }
   inner.add(new Pair(new Scalar(column), value))
 }
 
-/** The entry of a relation, however its name is quoted; a new one in the order of names where they are in order. */
-function relationAt(columns: YAMLMap, relation: string): YAMLMap {
-  for (const item of columns.items) {
-    const name = parseQualifiedName(keyOf(item))
-    if (isNameFault(name) || formatQualifiedName(name) !== relation) continue
-    if (isMap(item.value)) return expanded(item.value)
-    const empty = new YAMLMap()
-    item.value = empty
-    return empty
+/** The entries of relations, however their names are quoted. */
+class Relations {
+  readonly #columns: YAMLMap
+  readonly #known = new Map<string, YAMLMap>()
+
+  constructor(columns: YAMLMap) {
+    this.#columns = columns
+    for (const item of columns.items) {
+      const name = parseQualifiedName(keyOf(item))
+      if (isNameFault(name)) continue
+      const inner = isMap(item.value) ? expanded(item.value) : new YAMLMap()
+      item.value = inner
+      this.#known.set(formatQualifiedName(name), inner)
+    }
   }
-  const inner = new YAMLMap()
-  const behind = columns.items.findIndex((item) => keyOf(item) > relation)
-  if (behind === 0 && columns.commentBefore !== undefined) {
-    // What stands above the first entry is about that entry.
-    const first = columns.items[0]?.key
-    if (isScalar(first)) [first.commentBefore, columns.commentBefore] = [columns.commentBefore, null]
+
+  /** An entry; a new one goes before the first that sorts behind it. */
+  at(relation: string): YAMLMap {
+    const known = this.#known.get(relation)
+    if (known !== undefined) return known
+    const inner = new YAMLMap()
+    this.#known.set(relation, inner)
+    const columns = this.#columns
+    const behind = columns.items.findIndex((item) => keyOf(item) > relation)
+    if (behind === 0 && columns.commentBefore !== undefined) {
+      // What stands above the first entry is about that entry.
+      const first = columns.items[0]?.key
+      if (isScalar(first)) [first.commentBefore, columns.commentBefore] = [columns.commentBefore, null]
+    }
+    columns.items.splice(behind === -1 ? columns.items.length : behind, 0, new Pair(new Scalar(relation), inner))
+    return inner
   }
-  columns.items.splice(behind === -1 ? columns.items.length : behind, 0, new Pair(new Scalar(relation), inner))
-  return inner
 }
 
 function mapAt(root: YAMLMap, key: string): YAMLMap {

@@ -39,6 +39,7 @@ function isStricter(rule: MaskingRule, than: MaskingRule): boolean {
 export function tagsOfComment(comment: string): { readonly tags: readonly Tag[]; readonly faults: readonly string[] } {
   const tags: Tag[] = []
   const faults: string[] = []
+  if (!hasTagText(comment)) return { tags, faults }
   for (const [, list = ''] of comment.matchAll(/@tag\(([^()]{0,1000})\)/gu)) {
     for (const name of list.split(',').map((text) => text.trim())) {
       if (isTagName(name)) tags.push(name)
@@ -47,4 +48,9 @@ export function tagsOfComment(comment: string): { readonly tags: readonly Tag[];
   }
   if (/@tag\b/u.test(comment.replaceAll(/@tag\([^()]{0,1000}\)/gu, ''))) faults.push('@tag')
   return { tags, faults }
+}
+
+/** Whether a comment may give tags. */
+export function hasTagText(comment: string | null): boolean {
+  return comment !== null && comment.includes('@tag')
 }
