@@ -1,3 +1,4 @@
+import { DatabaseError } from 'pg'
 import type { Attack } from './attack.ts'
 import { CanarySearch, type Finding } from './canaries.ts'
 import { type Answer, runAttack } from './drive.ts'
@@ -33,12 +34,21 @@ export async function runCampaign(stand: Stand, attacks: readonly Attack[], way:
   const before = await stand.fingerprint()
   for (const attack of attacks.filter(isWriting)) {
     const outcome = await attempt(stand, search, { attack, way, isChanged: false })
-    for (const sql of attack.undo ?? []) await stand.query(sql)
+    for (const sql of attack.undo ?? []) await takeBack(stand, sql)
     const isChanged = (await settled(stand, before)) !== before
     outcomes.push({ ...outcome, isChanged })
     if (isChanged) throw new Error(`${attack.family}: ${attack.name} (${attack.protocol}) left something behind`)
   }
   return outcomes
+}
+
+/** An attack that was refused has left nothing to take back; whether all is as before is looked at afterwards. */
+async function takeBack(stand: Stand, sql: string): Promise<void> {
+  try {
+    await stand.query(sql)
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+  }
 }
 
 /** A connection that was cut ends its transaction a moment later. */

@@ -194,7 +194,10 @@ class Taken {
   answer(attack: Attack, broken: string | null): Answer {
     const results = this.#results
     const rows = results.flat()
-    const decoded = attack.decode?.(rows.map((row) => row.map((cell) => cell.toString('latin1')))) ?? ''
+    const decoded = decodeWith(
+      attack,
+      rows.map((row) => row.map((cell) => cell.toString('latin1'))),
+    )
     return {
       bytes: Buffer.concat(this.#bodies.flatMap((body) => [body, Buffer.from('\n')])),
       results,
@@ -204,5 +207,14 @@ class Taken {
       decoded,
       broken,
     }
+  }
+}
+
+/** What was masked need not be what the attacker's rule is for. */
+function decodeWith({ decode }: Attack, rows: readonly (readonly string[])[]): string {
+  try {
+    return decode?.(rows) ?? ''
+  } catch (error) {
+    return `not decoded: ${String(error)}`
   }
 }

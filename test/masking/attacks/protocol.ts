@@ -351,6 +351,33 @@ send(
 )
 send('PREPARE and Bind', [encodeQuery(`PREPARE s AS ${query}`), bind('s'), run(), sync], 2)
 send('PREPARE and Bind at once', [parse(`PREPARE s AS ${query}`), bind(), run(), bind('s', '', [1]), run(), sync])
+send(
+  'PREPARE, Describe and Bind',
+  [
+    encodeQuery(`PREPARE s AS ${query}`),
+    encodeDescribe('S', 's'),
+    bind('s', 'p'),
+    encodeDescribe('P', 'p'),
+    run('p'),
+    sync,
+  ],
+  2,
+)
+send(
+  'PREPARE and Bind of a copy',
+  [encodeQuery('PREPARE s AS SELECT fail(email) FROM customers'), bind('s'), run(), sync],
+  2,
+)
+send(
+  'PREPARE with parameters and Bind',
+  [
+    encodeQuery('PREPARE s (int) AS SELECT email FROM customers WHERE id = $1'),
+    encodeBind({ statement: 's', parameters: [Buffer.from('1')] }),
+    run(),
+    sync,
+  ],
+  2,
+)
 send('Parse and EXECUTE', [parse(query, 's'), sync, encodeQuery('EXECUTE s')], 2)
 send('Parse and EXECUTE by Parse', [parse(query, 's'), parse('EXECUTE s'), bind(), run(), sync])
 send(

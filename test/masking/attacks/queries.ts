@@ -105,6 +105,13 @@ subqueries.each([
 const transfer = new Family('predicates that transfer')
 transfer.each(
   [
+    'SELECT ch FROM generate_series(1, 16) n, LATERAL (SELECT chr(g) AS ch FROM generate_series(33, 126) g ORDER BY g OFFSET (SELECT ascii(substr(full_name, n, 1)) - 33 FROM customers WHERE id = 1) LIMIT 1) x ORDER BY n',
+    'SELECT k FROM generate_series(1, 16) n, LATERAL (SELECT count(*) AS k FROM (SELECT FROM generate_series(1, 200) LIMIT (SELECT ascii(substr(full_name, n, 1)) FROM customers WHERE id = 1)) a) x ORDER BY n',
+    'SELECT k FROM generate_series(1, 16) n, LATERAL (SELECT count(*) AS k FROM generate_series(1, (SELECT ascii(substr(full_name, n, 1)) FROM customers WHERE id = 1))) x ORDER BY n',
+    'SELECT max(g) FROM generate_series(1, 16) n, LATERAL (SELECT g FROM generate_series(1, 200) g FETCH FIRST (SELECT ascii(substr(full_name, n, 1)) FROM customers WHERE id = 1) ROWS ONLY) x GROUP BY n ORDER BY n',
+    'SELECT max(k) FROM generate_series(1, 16) n, LATERAL unnest(array_fill(1, ARRAY[(SELECT ascii(substr(full_name, n, 1)) FROM customers WHERE id = 1)])) WITH ORDINALITY x (one, k) GROUP BY n ORDER BY n',
+    'SELECT word FROM (SELECT word FROM dictionary ORDER BY word) s LIMIT (SELECT 1 + count(*) FROM dictionary d2, customers c WHERE d2.word < c.email AND c.id = 1)',
+
     'SELECT l.ch FROM customers c, generate_series(1, 16) n, letters l WHERE c.id = 1 AND substr(c.full_name, n, 1) = l.ch ORDER BY n',
     'SELECT l.ch FROM customers c CROSS JOIN generate_series(1, 16) n JOIN letters l ON l.ch = substr(c.full_name, n, 1) WHERE c.id = 1 ORDER BY n',
     'SELECT ascii(l.ch) FROM customers c, generate_series(1, 16) n, letters l WHERE c.id = 1 AND substr(c.full_name, n, 1) = l.ch ORDER BY n',
