@@ -9,6 +9,8 @@ import type { QueryResult, Scope, Trace } from './context.ts'
 import { formatOf } from './copy-options.ts'
 import { traceStored } from './from.ts'
 import { noteTarget } from './assignments.ts'
+import { noteChosen } from './returning.ts'
+import { settleUnits } from './transfer.ts'
 import { allOf, finish, traceQueryNode } from './select.ts'
 import { isNone } from './sources.ts'
 import { describeColumns } from './names.ts'
@@ -57,6 +59,8 @@ function copyFrom(fields: Fields, scope: Scope, trace: Trace): null {
   const target = stored(fields, scope, trace)
   noteTarget(target, trace)
   if (fields['whereClause'] !== undefined) addCondition(fields['whereClause'], target.scope, target.level, trace)
+  settleUnits(target.level, trace)
+  noteChosen('keeps', target, trace)
   if (fields['filename'] !== undefined || fields['is_program'] === true) {
     trace.hazard('copies from a file or program of the server', 'unknown')
     return null

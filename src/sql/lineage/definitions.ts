@@ -105,8 +105,16 @@ function touchedBy(name: RelationName, scope: Scope, trace: Trace): Sources {
 function checkCode(fields: Fields, scope: Scope, trace: Trace): void {
   const level = trace.table.level()
   const items = [{ entries: [], columns: [], rest: plainValue }]
-  const value = traceBelow(fields, innerScope(scope, { level, items }), trace)
+  const value = traceBelow(withoutRelationNames(fields), innerScope(scope, { level, items }), trace)
   trace.hazard(`defines something out of ${describeColumns(value.sources, trace)}`, value.sources)
+}
+
+/** A copy of the tree without what names relations, which are looked at by themselves. */
+function withoutRelationNames(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutRelationNames)
+  if (!isFields(node)) return node
+  const kept = Object.entries(node).filter(([key]) => key !== 'RangeVar')
+  return Object.fromEntries(kept.map(([key, value]) => [key, withoutRelationNames(value)]))
 }
 
 /** A partition gets rows of what it is part of; a child by INHERITS only lends its own. */
@@ -138,6 +146,8 @@ function createFunction(fields: Fields, scope: Scope, trace: Trace): void {
   const body = textsOfOption(options.find((each) => each['defname'] === 'as')?.['arg'])[0]
   const isSql = isStandard || (language === 'sql' && body !== undefined)
   if (!isSql) return trace.hazard('makes a function that Postern cannot see through', 'unknown')
+  // Defaults of parameters run whenever a call leaves them out.
+  checkCode({ parameters: fields['parameters'] }, scope, trace)
   const statements = isStandard
     ? standardBody(fields['sql_body'])
     : (trace.schema.parse(body ?? '')?.map((each) => each.stmt) ?? null)

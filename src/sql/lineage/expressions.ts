@@ -152,7 +152,7 @@ function traceJsonAggregate(fields: Fields, scope: Scope, trace: Trace): Value {
   const constructor = toFields(fields['constructor'])
   const { constructor: _constructor, ...own } = fields
   const args = [traceBelow(own, scope, trace)]
-  return traceAggregate({ name: 'json_arrayagg', node: constructor, args }, scope, trace)
+  return traceAggregate({ name: 'json_agg', node: constructor, args }, scope, trace)
 }
 
 function traceJsonQuery(fields: Fields, scope: Scope, trace: Trace): Value {

@@ -7,10 +7,11 @@ import type { Item, QueryResult, Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
 import { traceFunctions, traceJsonTable, traceXmlTable } from './from-functions.ts'
 import { columnAliases } from './output-names.ts'
-import type { Entry, EntryColumn, Level } from './range-table.ts'
+import { taintHints } from './range-table.ts'
+import type { Entry, EntryColumn, Level, Unit } from './range-table.ts'
 import { findRelation } from './relations.ts'
 import { allOf, traceQueryNode, withReferences } from './select.ts'
-import { union } from './sources.ts'
+import { isNone, union, unionAll } from './sources.ts'
 import { aliasOf, fieldsOf, listOf, toFields } from './tree.ts'
 import { combine, either, tellsOf, unionReferences, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
@@ -165,12 +166,28 @@ function traceJoin(node: Fields, place: FromPlace, trace: Trace): Item {
   const lateral = innerScope(place.around, { level: place.level, items, windows: place.lateral.windows })
   const right = traceFrom(node['rarg'], { ...place, lateral }, trace)
   const shared = sharedNames(node, left, right)
+  const unitsBefore = place.level.units.length
   const item = joined(node, { left, right, shared }, place, trace)
   if (node['quals'] !== undefined) {
     const scope = innerScope(place.around, { level: place.level, items: [left, right] })
     addCondition(node['quals'], scope, place.level, trace)
   }
+  notePresence(node['jointype'], { left, right, units: place.level.units.slice(unitsBefore) })
   return renamedJoin(node, item, place, trace)
+}
+
+/** Of an outer join, whether there is a row on the side that may have none tells of its condition. */
+function notePresence(
+  kind: unknown,
+  { left, right, units }: { readonly left: Item; readonly right: Item; readonly units: readonly Unit[] },
+): void {
+  const told = unionAll(units.flatMap((unit) => unit.atoms.map(({ value }) => tellsOf(value))))
+  if (isNone(told)) return
+  const sides = [
+    kind === 'JOIN_LEFT' || kind === 'JOIN_FULL' ? right : null,
+    kind === 'JOIN_RIGHT' || kind === 'JOIN_FULL' ? left : null,
+  ]
+  for (const side of sides) for (const entry of side?.entries ?? []) taintHints(entry, told)
 }
 
 /** The names of the columns that USING or NATURAL joins by. */

@@ -154,7 +154,8 @@ export class RangeTable {
     const hints = unionAll([...own, ...innerOwn].map((each) => this.#taintOf(each, 'hints')))
     const fields = value.fields?.map((field) => ({ ...field, value: this.settle(field.value, level) })) ?? null
     const bare = { ...value, fields, references: new Set(outer), innerReferences: new Set(innerOuter) }
-    return addHints(addSources(bare, taint), hints)
+    const told = addSources(bare, taint)
+    return value.isCombined ? addSources(told, hints) : addHints(told, hints)
   }
 
   /** What points to the rows of a level as a whole. */

@@ -38,12 +38,12 @@ function versionOf(name: string, { item, level }: Target, trace: Trace): Item {
 }
 
 /** Which rows are left tells what those that are gone were compared with. */
-export function noteDeletion({ item, candidates }: Target, trace: Trace): void {
+export function noteChosen(does: 'deletes' | 'keeps', { item, candidates }: Target, trace: Trace): void {
   const [entry] = item.entries
   if (entry === undefined || isNone(entry.taint.all)) return
   const [relation] = candidates
   const name = relation === undefined ? 'rows' : `rows of ${relation.schema}.${relation.name}`
-  trace.hazard(`deletes ${name} by comparing them with ${describeColumns(entry.taint.all, trace)}`, entry.taint.all)
+  trace.hazard(`${does} ${name} by comparing them with ${describeColumns(entry.taint.all, trace)}`, entry.taint.all)
 }
 
 /** The columns that a list of targets names. */

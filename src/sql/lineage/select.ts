@@ -11,6 +11,7 @@ import { traceSetOperation } from './set-operations.ts'
 import { isNone, union, unionAll } from './sources.ts'
 import { targetsOf } from './targets.ts'
 import type { Targets } from './targets.ts'
+import { gated, gatesOf } from './gates.ts'
 import { settleUnits } from './transfer.ts'
 import { fieldsOf, listOf } from './tree.ts'
 import { addHints, addSources, either, nullValue, tellsOf, unionReferences } from './value.ts'
@@ -158,15 +159,17 @@ export function finish(
 ): QueryResult {
   settleUnits(level, trace)
   const isOneRow = hints !== null
+  const gates = isOneRow ? null : gatesOf(level, trace)
   const columns =
-    given.columns?.map(({ name, value }) => ({ name, value: settled(value, level, isOneRow, trace) })) ?? null
+    given.columns?.map(({ name, value }) => ({ name, value: settled(gated(value, gates), level, isOneRow, trace) })) ??
+    null
   if (columns !== null && columns.length > outputsMax) throw new Untraceable('has more columns than it may')
   const references = new Set(
     [...level.references].filter((reference) => trace.table.find(reference)?.entry.level !== level),
   )
   return {
     columns,
-    any: settled(given.any, level, isOneRow, trace),
+    any: settled(gated(given.any, gates), level, isOneRow, trace),
     rowHints: hints ?? level.rowHints,
     rowSources: isOneRow ? noSources : union(level.rowSources, level.outerTaint),
     outerTaint: level.outerTaint,

@@ -1,3 +1,5 @@
+import { noSources } from '../../core/lineage.ts'
+import type { Sources } from '../../core/lineage.ts'
 import type { Fields } from '../parse-tree.ts'
 import { addCondition, addDecision } from './conditions.ts'
 import { innerScope } from './context.ts'
@@ -22,12 +24,13 @@ export function traceSetOperation(node: Fields, scope: Scope, trace: Trace): Que
 function merged(node: Fields, left: QueryResult, right: QueryResult, trace: Trace): QueryResult {
   const isUnionAll = node['op'] === 'SETOP_UNION' && node['all'] === true
   const isHinted = !isNone(left.rowHints) && !isNone(right.rowHints)
-  const columns = pair(left, right)?.map(({ name, values }) => ({ name, value: eitherArm(values, isHinted) })) ?? null
+  const armHints = isHinted ? union(left.rowHints, right.rowHints) : noSources
+  const columns = pair(left, right)?.map(({ name, values }) => ({ name, value: eitherArm(values, armHints) })) ?? null
   let rowHints = union(left.rowHints, right.rowHints)
   if (!isUnionAll) rowHints = unionAll([rowHints, tellsOf(left.any), tellsOf(right.any), ...toldBy(columns)])
   const result: QueryResult = {
     columns,
-    any: eitherArm([left.any, right.any, ...(columns === null ? valuesOf(left, right) : [])], isHinted),
+    any: eitherArm([left.any, right.any, ...(columns === null ? valuesOf(left, right) : [])], armHints),
     rowHints,
     rowSources: union(left.rowSources, right.rowSources),
     outerTaint: union(left.outerTaint, right.outerTaint),
@@ -49,10 +52,10 @@ function merged(node: Fields, left: QueryResult, right: QueryResult, trace: Trac
  * Several arms behind conditions on classified columns are more than one bit. Constants tell which arm it was, and
  * even stored values could stand for one, so that nothing may be put together from them any more.
  */
-function eitherArm(values: readonly Value[], isHinted: boolean): Value {
+function eitherArm(values: readonly Value[], armHints: Sources): Value {
   const value = either(values)
-  if (!isHinted) return value
-  const hints = unionAll(values.map((each) => each.hints))
+  if (isNone(armHints)) return value
+  const hints = unionAll([armHints, ...values.map((each) => each.hints)])
   const isChosen = values.every((each) => each.isSynthetic && !each.isCount && !isNone(each.hints))
   return isChosen ? addSources(value, hints) : addHints(value, hints)
 }

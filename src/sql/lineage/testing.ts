@@ -2,7 +2,11 @@ import { columnKey } from '../../core/catalog.ts'
 import type { CatalogData, ColumnKey } from '../../core/catalog.ts'
 import type { Classification, ClassifiedColumn } from '../../core/classification.ts'
 import type { StatementLineage, Sources } from '../../core/lineage.ts'
+import { startPostgres } from '../../../sandbox/postgres.ts'
+import type { SandboxPostgres } from '../../../sandbox/postgres.ts'
 import { createCatalog } from '../catalog/catalog.ts'
+import { loadCatalog } from '../catalog/load.ts'
+import { clientOf } from '../catalog/testing.ts'
 import { createParser } from '../parser.ts'
 import type { Parser } from '../parser.ts'
 import { traceStatement } from './lineage.ts'
@@ -177,4 +181,40 @@ function parsed(sql: string, parser: Parser): Parameters<typeof traceStatement>[
   const [statement] = outcome.state === 'parsed' ? outcome.statements : []
   if (statement === undefined) throw new Error(`${sql}: ${JSON.stringify(outcome)}`)
   return statement
+}
+
+/** A PostgreSQL with the shop in it, and statements traced over a snapshot of that. */
+export interface Shop {
+  readonly postgres: SandboxPostgres
+  readonly tracing: Tracing
+}
+
+/** Starts a PostgreSQL with the shop in it; the caller stops it. */
+export async function startShop(more = ''): Promise<Shop> {
+  const postgres = await startPostgres()
+  await postgres.query('postgres', 'CREATE DATABASE shop')
+  await postgres.query('shop', shopSql + more)
+  const client = await clientOf(postgres, 'shop')
+  const data = await loadCatalog((sql) => client.query(sql))
+  client.close()
+  return { postgres, tracing: await tracingOf(data) }
+}
+
+/** The lines `statement ==> lineage` of a table that come out otherwise, each with what came out. */
+export function mismatches(table: string, tracing: Tracing): readonly string[] {
+  return linesOf(table).flatMap(({ sql, expected }) => {
+    const found = tracing.describe(sql)
+    return found === expected ? [] : [`${sql} ==> ${found}, but ${expected} was expected`]
+  })
+}
+
+/** The statements of a table with what they are to come out as. */
+export function linesOf(table: string): readonly { readonly sql: string; readonly expected: string }[] {
+  return table
+    .split('\n')
+    .filter((line) => line.includes(' ==>'))
+    .map((line) => {
+      const [sql = '', expected = ''] = line.split(' ==>')
+      return { sql, expected: expected.trim() }
+    })
 }

@@ -34,6 +34,8 @@ export interface Value {
   readonly isSynthetic: boolean
   /** Whether it only counts rows. */
   readonly isCount: boolean
+  /** Whether an expression put it together, so that one-bit knowledge that is found later is promoted as well. */
+  readonly isCombined: boolean
 }
 
 /** A column of a row, by name. */
@@ -58,6 +60,7 @@ export const plainValue: Value = {
   fields: null,
   isSynthetic: true,
   isCount: false,
+  isCombined: false,
 }
 
 /** What nothing is known of: it may derive from every classified column. */
@@ -73,7 +76,7 @@ export function combine(values: readonly Value[]): Value {
   if (values.length === 0) return plainValue
   const merged = merge(values)
   const sources = union(merged.sources, union(merged.hints, merged.presence))
-  return { ...merged, sources, hints: noSources, presence: noSources, isCount: false }
+  return { ...merged, sources, hints: noSources, presence: noSources, isCount: false, isCombined: true }
 }
 
 /** As `combine` for what yields no more than one bit again: a comparison, NOT, AND, OR, a count's cast. */
@@ -83,7 +86,7 @@ export function combineBits(values: readonly Value[]): Value {
 
 /** Everything of all values, each kind of knowledge kept apart. */
 function merge(values: readonly Value[]): Value {
-  let { sources, hints, presence, references, innerReferences, isSynthetic, isCount } = plainValue
+  let { sources, hints, presence, references, innerReferences, isSynthetic, isCount, isCombined } = plainValue
   for (const value of values) {
     sources = union(sources, value.sources)
     hints = union(hints, value.hints)
@@ -92,8 +95,9 @@ function merge(values: readonly Value[]): Value {
     innerReferences = unionReferences(innerReferences, value.innerReferences)
     isSynthetic &&= value.isSynthetic
     isCount ||= value.isCount
+    isCombined ||= value.isCombined
   }
-  return { ...plainValue, sources, hints, presence, references, innerReferences, isSynthetic, isCount }
+  return { ...plainValue, sources, hints, presence, references, innerReferences, isSynthetic, isCount, isCombined }
 }
 
 /**

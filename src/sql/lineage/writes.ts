@@ -9,7 +9,7 @@ import type { Item, QueryResult, Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
 import { itemOf, traceFrom, traceStored } from './from.ts'
 import type { FromPlace } from './from.ts'
-import { namesOf, noteDeletion, traceReturning } from './returning.ts'
+import { namesOf, noteChosen, traceReturning } from './returning.ts'
 import type { Level } from './range-table.ts'
 import { finish, traceFromList, traceSelect } from './select.ts'
 import { settleUnits } from './transfer.ts'
@@ -92,7 +92,7 @@ function traceDelete(node: Fields, target: Target, place: FromPlace, trace: Trac
   traceFromList(node['usingClause'], { own: target.scope, around: place.around, level: place.level }, trace)
   if (node['whereClause'] !== undefined) addCondition(node['whereClause'], target.scope, target.level, trace)
   settleUnits(target.level, trace)
-  noteDeletion(target, trace)
+  noteChosen('deletes', target, trace)
   return traceReturning(node['returningClause'], target, trace)
 }
 
@@ -116,7 +116,7 @@ function traceMerge(node: Fields, target: Target, place: FromPlace, trace: Trace
         mergeInsert(clause, target, trace)
         break
       case 'CMD_DELETE':
-        noteDeletion(target, trace)
+        noteChosen('deletes', target, trace)
         break
       case 'CMD_NOTHING':
         break

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { mismatches, startShop } from './testing.ts'
+import type { Shop } from './testing.ts'
+
+let shop: Shop
+before(async () => {
+  shop = await startShop()
+})
+after(() => shop.postgres.stop())
+
+const attacks = `
+select 'a' from customers where email like 'a%' ==> -
+select exists(select from customers where email like 'a%') ==> -
+select case when exists(select from customers where email like 'a%') then 'a' end ==> email
+select string_agg(x, '') from (select 'a' x from customers where email like 'a%' union all select 'b' from customers where email like 'b%') s ==> email
+select a.ch from alphabet a where exists (select from customers where email like a.ch || '%') ==> email
+select o.id, o.total from orders o join customers c on c.id = o.customer_id where c.email ilike $1 or o.number ilike $1 ==> -, -
+select name from customers where concat(name, ' ', email) ilike $1 ==> -
+select name from customers where email like '%' || name || '%' ==> email
+with recursive r(p) as (select '' union all select r.p || a.ch from r, alphabet a where exists (select from customers where email like r.p || a.ch || '%')) select * from r ==> email
+select d.ch, exists(select from customers where email like d.ch||'%') from alphabet d ==> email, email
+select count(*) from customers where email like 'a%' ==> -
+select count(*)::int, count(*) > 0, coalesce(count(*),0), count(*) || 'x' from customers where email like 'a%' ==> -, -, -, email
+with recursive t(n) as (select 1 union all select n+1 from t where n < (select ascii(email) from customers limit 1)) select n from t ==> email
+select array(select email from customers), array(select id from customers where email like 'a%') ==> email, -
+select city, count(*) from customers group by city having max(email) like 'a%' ==> -, -
+select id from customers except select id from customers where email like 'a%' ==> -
+with recursive t(e, n) as (select email, 1 from customers union all select e, n + 1 from t where n < 3) select e, n from t ==> =email, -
+with recursive t(e, n) as (select email, id from customers union all select e, n from t) search depth first by e set o cycle n set isc using pth select o, isc, pth, n from t ==> email, -, -, -
+select case when email like 'a%' then 1 else 0 end, case id when 1 then email end, greatest(email, 'a'), email collate "C" from customers ==> email, email, email, =email
+select email = 'a', email like 'a%', email in ('a'), email between 'a' and 'b', email is distinct from 'x', not (email = 'x') from customers ==> email, email, email, email, email, email
+select max(n) from (select count(*) n from customers where email like 'a%' group by city) s ==> email
+select 'a' from customers where email like 'a%' union all select 'b' from customers where email like 'b%' ==> email
+select chr(s.n::int) from (select count(*) n from generate_series(1,97) where exists (select from customers where email like 'a%')) s ==> email
+select string_agg(w, '') from (select word w from dict where word = 'a' and exists (select from customers where email like 'a%') union all select word from dict where word = 'b' and exists (select from customers where email like 'b%')) s ==> email
+select string_agg(word, '') from dict where (word = 'a' and exists (select from customers where email like 'a%')) or (word = 'b' and exists (select from customers where email like 'b%')) ==> email
+select coalesce((select 'a' from customers where email like 'a%'), '') || coalesce((select 'b' from customers where email like 'b%'), '') ==> email
+select chr(97 + (select id from customers where id = 1 and email like 'a%')) ==> email
+select coalesce(c.id::text, '') || coalesce(k.id::text, '') from dict d left join customers c on c.email like 'a%' left join customers k on k.email like 'b%' ==> email
+select d.word from dict d left join customers c on c.email like d.word || '%' where c.id is not null ==> email
+select d.word from dict d where not exists (select from customers c where c.email !~ d.word) ==> email
+select d.word from dict d where (select count(*) from customers where email like d.word || '%') > 0 ==> email
+select d.word from dict d, lateral (select 1 from customers where email like d.word || '%') s ==> email
+select d.word, s.x from dict d left join lateral (select 1 x from customers where email like d.word || '%') s on true ==> email, email
+select d.word from dict d where d.word = any (select regexp_split_to_table(email, '') from customers) ==> email
+select d.word from dict d where d.word = any (array(select email from customers)) ==> email
+select d.word from dict d group by d.word having d.word = (select max(email) from customers) ==> email
+select d.word from dict d order by d.word <-> (select email from customers limit 1) ==> email
+select d.word from dict d order by (select email from customers where id = 1) = d.word desc limit 1 ==> email
+select first_value(d.word) over (order by abs(d.n - ascii(c.email))) from dict d, customers c ==> email
+select max(d.word) filter (where c.email like d.word || '%') from dict d, customers c ==> email
+select a.ch from alphabet a join dict d on a.ch = d.word join customers c on c.email like d.word || '%' ==> email
+select a.ch from alphabet a where exists (select from dict d, customers c where c.email like d.word || '%' and d.word = a.ch) ==> email
+select n from generate_series(1, 200) n, customers where ascii(email) = n ==> email
+select n from generate_series(1, 200) n where n = (select ascii(email) from customers where id = 1) ==> email
+select array_agg(n) from generate_series(1, 200) n where n <= (select ascii(email) from customers where id = 1) ==> email
+select count(*) from generate_series(1, 200) n where n <= (select ascii(email) from customers where id = 1) ==> email
+select count(*) from customers c, lateral generate_series(1, ascii(c.email)) g ==> email
+select sum(1) from customers where email like 'a%' ==> email
+select case when count(*) > 0 then 'a' else 'b' end from customers where email like 'a%' ==> email
+select (array['a','b'])[1 + (exists (select from customers where email like 'a%'))::int] ==> email
+select repeat('x', (select ascii(email) from customers where id = 1)) ==> email
+select repeat('x', count(*)::int) from customers where email like 'a%' ==> email
+select substr('abc', (select length(email) from customers limit 1), 1) ==> email
+select ('{"a":1}'::jsonb) -> (select email from customers limit 1) ==> email
+select c.email::bytea, c.email::char(3), c.email::varchar, (c.email::name)::text from customers c ==> email, email, email, email
+select row_to_json(x) from (select email from customers) x ==> email
+select x from (select email from customers) x ==> email
+select x::text, (x).email, to_json(x)->>'email' from (select email from customers) x ==> email, =email, email
+select j.value from customers c, jsonb_each_text(to_jsonb(c)) j ==> backup_email+birth+email+phone+profile
+select j from customers c, jsonb_array_elements(jsonb_build_array(c.email)) j ==> email
+select unnest(string_to_array(email, '')) from customers ==> email
+select regexp_matches(email, '.', 'g') from customers ==> email
+select e.* from customers c, regexp_split_to_table(c.email, '') e ==> email
+select (select array_agg(x) from unnest(string_to_array(c.email, '')) x) from customers c ==> email
+select a.email from customers a join customers b on a.email = b.email and a.id < b.id ==> =email
+select a.id, b.id from customers a join customers b on a.email = b.email ==> -, -
+select a.name from customers a join notes n on a.email = n.mail ==> -
+select a.name from customers a join secrets s on a.email = s.token ==> secrets.token
+select o.total from orders o join customers c on o.customer_email = c.email ==> email
+select c.name from orders o join customers c on o.customer_email = c.email ==> -
+select id from customers where email = backup_email ==> -
+select name from customers where email = name ==> email
+select name from customers where lower(name) like lower($1) or lower(email) like lower($1) ==> -
+select c.name, o.number from customers c join orders o on o.customer_id = c.id where c.name ilike $1 or c.email ilike $1 or o.number ilike $1 order by c.email limit 20 offset 0 ==> -, -
+select name, n from (select name, n from dict, customers where email like word || '%') s ==> -, email
+with h as (select word from dict, customers where email like word || '%') select count(*) from h ==> email
+with h as materialized (select ch, pos from alphabet where exists (select from customers where substr(email, pos, 1) = ch)) select string_agg(ch, '' order by pos) from h ==> email
+with recursive g(s, n) as (select '', 0 union all select s || (select a.ch from alphabet a, customers c where c.id = 1 and substr(c.email, n + 1, 1) = a.ch), n + 1 from g where n < 10) select s, n from g ==> email, email
+with recursive g(n) as (select 1 union all select n + 1 from g where exists (select from customers where length(email) > n)) select max(n) from g ==> email
+with recursive b(lo, hi) as (select 0, 128 union all select case when (select ascii(email) from customers limit 1) > (lo + hi) / 2 then (lo + hi) / 2 else lo end, hi from b) select lo, hi from b ==> email, -
+select mail from buyers where mail like 'a%' ==> =email
+`
+
+test('values do not come out by comparing, counting, gating and putting bits together again', () => {
+  assert.deepEqual(mismatches(attacks, shop.tracing), [])
+})
