@@ -32,7 +32,7 @@ export interface Edit {
 
 /**
  * `data` up to `end` with these parts replaced; parts beyond are of a row that has not ended, and wait. One allocation,
- * and copies between two buffers without a view made for each: a third of the time of concatenating the parts.
+ * and copies between two buffers without a view made for each: up to a quarter less time a line than joining the parts.
  */
 export function applyEdits(data: Buffer, edits: readonly Edit[], end: number): Buffer {
   let size = end

@@ -110,6 +110,18 @@ test('few values that nobody masked are taken for numeric pseudonyms', () => {
   assert.ok(mistaken < 10, String(mistaken))
 })
 
+test('few days and instants that nobody masked are taken for pseudonyms', () => {
+  let days = 0
+  let instants = 0
+  for (let i = 0; i < 7000; i++) {
+    const iso = new Date(Date.UTC(1950, 5, 2) + i * 86_399_123).toISOString()
+    if (is(iso.slice(0, 10), { rule: pseudonym, type: typeOf(1082, 'D') })) days++
+    if (is(iso, { rule: pseudonym, type: typeOf(1184, 'D') })) instants++
+  }
+  assert.ok(days < 1300, String(days))
+  assert.ok(instants < 30, String(instants))
+})
+
 test('what may also be meant counts only where it replaces a value as it is', () => {
   const ordinary: readonly (readonly [string | null, CatalogType, MaskingRule?])[] = [
     ['0', typeOf(23, 'N')],
