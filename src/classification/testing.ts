@@ -75,6 +75,7 @@ function plainRelation(plain: PlainRelation): CatalogRelation {
     triggers: [],
     foreignKeys: plain.foreignKeys ?? [],
     hasRules: false,
+    rules: [],
     comment: null,
   }
 }

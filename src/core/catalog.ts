@@ -47,6 +47,9 @@ export interface CatalogTrigger {
   readonly arguments: readonly string[]
   /** Whether it fires before the row is stored, so that it can change it (BEFORE ... FOR EACH ROW, INSTEAD OF). */
   readonly isBefore: boolean
+  /** What REFERENCING calls the table of the rows as they were and as they will be; null where it names none. */
+  readonly oldTable: string | null
+  readonly newTable: string | null
 }
 
 /** Which columns refer to which columns of another relation. */
@@ -78,6 +81,8 @@ export interface CatalogRelation {
   readonly foreignKeys: readonly CatalogForeignKey[]
   /** Whether it has a rule other than a view's own SELECT rule, so that a write may do something else instead. */
   readonly hasRules: boolean
+  /** Those rules, as pg_get_ruledef prints them; one that could not be read is an empty text. */
+  readonly rules: readonly string[]
   readonly comment: string | null
 }
 

@@ -43,6 +43,8 @@ able" ("col""umn" text, "ü\\x" text);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER before_it BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION note('a b', 'c"d', '', 'é');
     CREATE TRIGGER after_it AFTER INSERT ON customers FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE TRIGGER after_all AFTER UPDATE ON customers REFERENCING OLD TABLE AS gone NEW TABLE AS "Come"
+      EXECUTE FUNCTION note();
     CREATE TRIGGER before_all BEFORE INSERT ON customers FOR EACH STATEMENT EXECUTE FUNCTION note();
     CREATE TRIGGER on_view INSTEAD OF INSERT ON buyers FOR EACH ROW EXECUTE FUNCTION note();
     CREATE TRIGGER on_events BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION note();
@@ -138,13 +140,26 @@ void test('relations have their kind, parents, keys, rules and triggers', async 
     { columns: [2, 1], referenced: of('orders').oid, referencedColumns: [1, 3] },
   ])
   assert.deepEqual([of('lines').hasRules, of('buyers').hasRules, of('orders').hasRules], [true, false, false])
+  assert.equal(of('lines').rules.length, 1)
+  assert.match(of('lines').rules[0] ?? '', /^CREATE RULE \w+ AS\s+ON \w+ TO public\.lines/)
+  assert.deepEqual(of('buyers').rules, [])
   assert.deepEqual(of('orders').triggers, [])
   assert.deepEqual(
     of('customers').triggers.map(({ name, isBefore, arguments: texts }) => [name, isBefore, texts]),
     [
+      ['after_all', false, []],
       ['after_it', false, []],
       ['before_all', false, []],
       ['before_it', true, ['a b', 'c"d', '', 'é']],
+    ],
+  )
+  assert.deepEqual(
+    of('customers').triggers.map(({ oldTable, newTable }) => [oldTable, newTable]),
+    [
+      ['gone', 'Come'],
+      [null, null],
+      [null, null],
+      [null, null],
     ],
   )
   assert.deepEqual(

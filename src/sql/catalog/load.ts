@@ -84,7 +84,7 @@ async function readDefinitions(query: RunsQuery, scope: QueryScope): Promise<Row
     const definitions: (readonly (string | null)[])[] = []
     await query(`SET LOCAL lock_timeout = ${lockWaitAloneMsMax}`)
     for (const [kind, oid] of await query(definitionsQuery(scope, { asList: true }))) {
-      if ((kind !== 'view' && kind !== 'function') || !/^\d+$/.test(oid ?? '')) continue
+      if ((kind !== 'view' && kind !== 'rule' && kind !== 'function') || !/^\d+$/.test(oid ?? '')) continue
       await query(`SAVEPOINT ${savepoint}`)
       try {
         const [[text = null] = []] = await query(`SELECT ${printed(kind, oid ?? '0')}`)

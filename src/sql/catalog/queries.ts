@@ -31,6 +31,7 @@ export const resultNames = [
   'columns',
   'parents',
   'triggers',
+  'rules',
   'foreignKeys',
   'types',
   'labels',
@@ -87,7 +88,7 @@ export const unreadableExpression = 'postern_unreadable()'
 const from = (scope: QueryScope, oid: string): string => (scope.withSystem ? 'true' : `${oid} >= ${firstUserOid}`)
 
 /**
- * Views and functions with a body in the standard's form (since 14), each with its kind, oid and text as PostgreSQL
+ * Views, rules and functions with a body in the standard's form (since 14), each with its kind, oid and text as PostgreSQL
  * prints it. It prints from the newest state, not from what the transaction sees, and fails as a whole where one of them
  * is dropped in between. With `asList` there are no texts, and it cannot fail.
  */
@@ -98,17 +99,25 @@ export function definitionsQuery(scope: QueryScope, options: { readonly asList: 
       WHERE w.ev_class = c.oid AND ${namesLocked('pg_catalog.pg_rewrite', 'w.oid')})`
   const bodies = `SELECT 'function', p.oid, ${text('function', 'p.oid')} FROM pg_catalog.pg_proc p
     WHERE p.prosqlbody IS NOT NULL AND ${from(scope, 'p.oid')} AND NOT ${namesLocked('pg_catalog.pg_proc', 'p.oid')}`
-  const parts = scope.serverVersion >= 140_000 ? [views, bodies] : [views]
+  const rules = `SELECT 'rule', w.oid, ${text('rule', 'w.oid')} FROM pg_catalog.pg_rewrite w
+    WHERE w.ev_type <> '1' AND ${from(scope, 'w.oid')} AND NOT ${namesLocked('pg_catalog.pg_rewrite', 'w.oid')}`
+  const parts = scope.serverVersion >= 140_000 ? [views, rules, bodies] : [views, rules]
   return `WITH ${lockedRelations} ${parts.join(' UNION ALL ')} ORDER BY kind, oid`
 }
 
 /** The expression that prints one of them. */
 export function printed(kind: DefinitionKind, oid: string): string {
-  return `pg_catalog.${kind === 'view' ? 'pg_get_viewdef' : 'pg_get_function_sqlbody'}(${oid})`
+  return `pg_catalog.${printers[kind]}(${oid})`
+}
+
+const printers: Readonly<Record<DefinitionKind, string>> = {
+  view: 'pg_get_viewdef',
+  rule: 'pg_get_ruledef',
+  function: 'pg_get_function_sqlbody',
 }
 
 /** What `definitionsQuery` calls them. */
-export type DefinitionKind = 'view' | 'function'
+export type DefinitionKind = 'view' | 'rule' | 'function'
 
 const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
   definitions: (scope) => definitionsQuery(scope, { asList: false }),
@@ -164,11 +173,14 @@ const queries: Readonly<Record<ResultName, (scope: QueryScope) => string>> = {
   // Before 15 the copies that partitions have of their parent's triggers are internal too, so what is left out is what
   // belongs to constraints by its function. tgtype: 1 for each row, 2 before, 64 instead of.
   triggers: (scope) => `SELECT t.tgrelid, t.tgname, t.tgfoid, pg_catalog.encode(t.tgargs, 'hex'),
-      t.tgtype & 1 <> 0 AND t.tgtype & 2 <> 0 OR t.tgtype & 64 <> 0
+      t.tgtype & 1 <> 0 AND t.tgtype & 2 <> 0 OR t.tgtype & 64 <> 0, t.tgoldtable, t.tgnewtable
     FROM pg_catalog.pg_trigger t LEFT JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
     WHERE ${from(scope, 't.tgrelid')} AND NOT (t.tgisinternal AND p.oid < ${firstUserOid}
       AND (pg_catalog.starts_with(p.proname, 'RI_FKey_') OR p.proname = 'unique_key_recheck'))
     ORDER BY t.tgrelid, t.tgname`,
+
+  rules: (scope) => `SELECT w.ev_class, w.oid FROM pg_catalog.pg_rewrite w
+    WHERE w.ev_type <> '1' AND ${from(scope, 'w.ev_class')} ORDER BY w.ev_class, w.rulename`,
 
   foreignKeys: (scope) => `SELECT k.conrelid, k.confrelid, k.conkey, k.confkey FROM pg_catalog.pg_constraint k
     WHERE k.contype = 'f' AND ${from(scope, 'k.conrelid')} ORDER BY k.conrelid, k.oid`,

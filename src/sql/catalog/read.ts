@@ -62,7 +62,7 @@ export function readResults(results: readonly Rows[], known: SystemCatalog | nul
     serverVersion,
     schemas: readNames(rows('schemas')),
     constraintNames: readNames(rows('constraintNames')),
-    relations: [...(known?.data.relations ?? []), ...readRelations(rows, definitions.view)],
+    relations: [...(known?.data.relations ?? []), ...readRelations(rows, definitions)],
     types: withInheritedConstraints([...(known?.data.types ?? []), ...readTypes(rows('types'), rows('labels'))]),
     functions: [...(known?.data.functions ?? []), ...readFunctions(rows('functions'), definitions.function)],
     operators: readOperators(rows('operators')),
@@ -110,23 +110,26 @@ const relationKinds: ReadonlyMap<string, RelationKind> = new Map([
 ])
 
 function readDefinitions(row: RowReader): Record<DefinitionKind, Map<Oid, string | null>> {
-  const definitions = { view: new Map<Oid, string | null>(), function: new Map<Oid, string | null>() }
+  const texts = (): Map<Oid, string | null> => new Map()
+  const definitions = { view: texts(), rule: texts(), function: texts() }
   while (row.next()) definitions[row.oneOf(definitionKinds)].set(row.number(), row.textOrNull())
   return definitions
 }
 
 const definitionKinds: ReadonlyMap<string, DefinitionKind> = new Map([
   ['view', 'view'],
+  ['rule', 'rule'],
   ['function', 'function'],
 ])
 
 function readRelations(
   rows: (name: ResultName) => RowReader,
-  definitions: ReadonlyMap<Oid, string | null>,
+  definitions: Readonly<Record<DefinitionKind, ReadonlyMap<Oid, string | null>>>,
 ): CatalogRelation[] {
   const columns = readColumns(rows('columns'))
   const parents = groups<Oid>(rows('parents'), (row) => row.number())
   const triggers = groups(rows('triggers'), readTrigger)
+  const rules = groups<Oid>(rows('rules'), (row) => row.number())
   const foreignKeys = groups(rows('foreignKeys'), readForeignKey)
   const relations: CatalogRelation[] = []
   const row = rows('relations')
@@ -141,11 +144,12 @@ function readRelations(
       rowType: row.number(),
       isTemporary: isTemporarySchema(schema),
       columns: columns.get(oid) ?? [],
-      definition: definitions.get(oid) ?? null,
+      definition: definitions.view.get(oid) ?? null,
       parents: parents.get(oid) ?? [],
       triggers: triggers.get(oid) ?? [],
       foreignKeys: foreignKeys.get(oid) ?? [],
       hasRules: row.boolean(),
+      rules: rules.get(oid)?.map((rule) => definitions.rule.get(rule) ?? '') ?? [],
       comment: row.textOrNull(),
     })
   }
@@ -171,7 +175,14 @@ function readColumns(rows: RowReader): Map<Oid, CatalogColumn[]> {
 }
 
 function readTrigger(row: RowReader): CatalogTrigger {
-  return { name: row.text(), function: row.number(), arguments: triggerArguments(row.text()), isBefore: row.boolean() }
+  return {
+    name: row.text(),
+    function: row.number(),
+    arguments: triggerArguments(row.text()),
+    isBefore: row.boolean(),
+    oldTable: row.textOrNull(),
+    newTable: row.textOrNull(),
+  }
 }
 
 /** pg_trigger.tgargs: each argument with a NUL behind it. */

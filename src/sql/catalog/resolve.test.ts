@@ -31,6 +31,7 @@ function relation(oid: number, path: string, kind: RelationKind = 'table'): Cata
     triggers: [],
     foreignKeys: [],
     hasRules: false,
+    rules: [],
     comment: null,
   }
 }
