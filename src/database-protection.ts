@@ -176,7 +176,7 @@ export class DatabaseProtection implements Protects {
   }
 
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string> {
-    return scrubReport(fields, { sql, isName: (name) => this.#isName(name) })
+    return scrubReport(fields, { sql, isName: this.isName })
   }
 
   literalsOf(sql: string): readonly string[] {
@@ -208,7 +208,7 @@ export class DatabaseProtection implements Protects {
   async #load(signal: AbortSignal): Promise<CatalogData> {
     const connection = await this.#options.connect(signal)
     try {
-      this.#identity ??= (await connection.query(identityQuery))[0]?.[0] ?? undefined
+      this.#identity = (await connection.query(identityQuery))[0]?.[0] ?? undefined
       return await loadCatalog((sql) => connection.query(sql), this.#system)
     } finally {
       await connection.close()
@@ -318,9 +318,7 @@ export class DatabaseProtection implements Protects {
     return { tags: [...tags].sort(), from }
   }
 
-  #isName(name: string): boolean {
-    return this.#names().has(name)
-  }
+  readonly isName = (name: string): boolean => this.#names().has(name)
 
   #knownNames: { readonly catalog: Catalog; readonly names: ReadonlySet<string> } | null = null
 

@@ -37,8 +37,8 @@ const columnTags: ReadonlyMap<string, ReadonlyMap<string, Tag>> = new Map([
   ]),
   // The value that rows have which are older than the column.
   relation('pg_catalog.pg_attribute', statistics, ['attmissingval']),
-  // Literals of other sessions' statements.
-  relation('pg_catalog.pg_stat_activity', statements, ['query']),
+  // Literals of other sessions' statements, and what else their clients say.
+  relation('pg_catalog.pg_stat_activity', statements, ['query', 'application_name']),
   relation('pg_catalog.pg_authid', credentials, ['rolpassword']),
   relation('pg_catalog.pg_shadow', credentials, ['passwd']),
   relation('pg_catalog.pg_user_mapping', credentials, ['umoptions']),

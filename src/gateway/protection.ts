@@ -7,7 +7,15 @@ import { cleanLineage, type Hazard, type Sources, type StatementLineage } from '
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import type { SchemaNow } from './session-catalog.ts'
-import type { Decides, GatewayDatabase, MaskedResult, ProtectedSchema, Protects, Redaction } from './services.ts'
+import type {
+  Decides,
+  GatewayDatabase,
+  IsName,
+  MaskedResult,
+  ProtectedSchema,
+  Protects,
+  Redaction,
+} from './services.ts'
 
 /**
  * What a statement does with classified columns, and what of that its principal may not see. One object for as long as
@@ -51,6 +59,11 @@ export class SessionView {
   constructor(protects: Protects, viewer: Viewer) {
     this.#protects = protects
     this.#viewer = viewer
+  }
+
+  /** Whether a name is one that the catalog shows anyway. */
+  get isName(): IsName {
+    return this.#protects.isName
   }
 
   /** Whether there is nothing classified that the principal may not see. */

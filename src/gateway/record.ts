@@ -6,7 +6,7 @@ import type { RelationName, StatementAnalysis } from '../core/statement.ts'
 import { type Bind, formatAt } from '../wire/frontend.ts'
 import { decodeParameter } from '../wire/parameters.ts'
 import type { Portal, PreparedStatement } from './operations.ts'
-import type { Redaction, Redacts, StatementForm } from './services.ts'
+import type { IsName, Redaction, Redacts, Services } from './services.ts'
 import { createHash } from 'node:crypto'
 
 /** Where a session comes from, as every one of its entries says. */
@@ -43,11 +43,9 @@ export function outcomeMembers(session: string, principal: Principal): Buffer {
 }
 
 /** Encodes each analysed statement once in each form and redaction, for as long as its analysis is kept. */
-export function createStatementEncoder(
-  redacts: Redacts | null,
-): (statement: StatementAnalysis, form: StatementForm, redaction: Redaction) => Buffer {
+export function createStatementEncoder(redacts: Redacts | null): Services['statementMembers'] {
   const encoded = new Map<string, WeakMap<StatementAnalysis, Buffer>>()
-  return (statement, form, redaction) => {
+  return (statement, form, redaction, isName) => {
     const key = form + redaction
     let known = encoded.get(key)
     if (known === undefined) {
@@ -56,7 +54,7 @@ export function createStatementEncoder(
     }
     const found = known.get(statement)
     if (found !== undefined) return found
-    const members = statementMembers(statement, redactedSql(statement, redaction, redacts), bounds[form])
+    const members = statementMembers(statement, redactedSql(statement, { redaction, redacts, isName }), bounds[form])
     known.set(statement, members)
     return members
   }
@@ -72,13 +70,19 @@ function unredactable(): Error {
 }
 
 /** A text as it is recorded: of a long one that has to be redacted the beginning. */
-function redactedSql(statement: StatementAnalysis, redaction: Redaction, redacts: Redacts | null): RecordedText {
-  const { sql, kind } = statement
+function redactedSql(
+  { sql, kind }: StatementAnalysis,
+  by: { readonly redaction: Redaction; readonly redacts: Redacts | null; readonly isName: IsName | undefined },
+): RecordedText {
+  const { redaction, redacts, isName } = by
   if (redaction === 'none') return { sql, chars: sql.length }
   if (redacts === null) throw unredactable()
   const beginning = sql.slice(0, limits.redactedSqlCharsMax)
   // A text that was analysed means the same however strings are read; one that was not may not.
-  const reading = kind === 'OPAQUE' ? undefined : { areStringsStandard: true }
+  const reading = {
+    ...(kind === 'OPAQUE' ? {} : { areStringsStandard: true }),
+    ...(isName === undefined ? {} : { isName }),
+  }
   const shown = redaction === 'redacted' ? redacts.statement(beginning, reading) : redacts.screen(beginning, reading)
   return { sql: shown, chars: sql.length > beginning.length ? sql.length : shown.length }
 }

@@ -73,6 +73,7 @@ export interface Protects {
   copyMasker(copy: CopyFormat, masks: readonly ColumnMask[]): { take(data: Buffer): Buffer }
   /** The fields of an error or notice without the values that they may show. */
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string>
+  readonly isName: IsName
   /** The values of all literals of a text. */
   literalsOf(sql: string): readonly string[]
   /** Whether a text that a client writes into a classified column is what masking put in the place of its value. */
@@ -149,18 +150,27 @@ export interface GatewayDatabase {
   connect(startup: ReadonlyMap<string, string>, signal: AbortSignal): Promise<BackendConnection>
 }
 
+/** How a text is to be read: absent members are not certain. */
+export interface StringReading {
+  readonly areStringsStandard?: boolean
+  readonly isName?: IsName
+}
+
 /** Takes values out of texts before they are recorded. */
 export interface Redacts {
   /** Every literal of a statement that touches classified columns becomes a pseudonym, and comments are dropped. */
-  statement(sql: string, reading?: { readonly areStringsStandard: boolean }): string
+  statement(sql: string, reading?: StringReading): string
   parameter(text: string): string
   /** Of other statements only what looks like a classified value goes. */
-  screen(sql: string, reading?: { readonly areStringsStandard: boolean }): string
+  screen(sql: string, reading?: StringReading): string
   screenParameter(text: string): string
 }
 
 /** A statement as one entry describes it: in full, or in short where an earlier entry of the session has it in full. */
 export type StatementForm = 'full' | 'short'
+
+/** Whether a name is one that the database's catalog shows. */
+export type IsName = (name: string) => boolean
 
 /** How much of a text's values an entry shows: all where nothing is classified, what detectors let pass, or none. */
 export type Redaction = 'none' | 'screened' | 'redacted'
@@ -182,5 +192,5 @@ export interface Services {
   /** Null where no database has a classification. */
   readonly redaction: Redacts | null
   /** The members that describe a statement in its entries, encoded once per analysed text, form and redaction. */
-  statementMembers(statement: StatementAnalysis, form: StatementForm, redaction: Redaction): Buffer
+  statementMembers(statement: StatementAnalysis, form: StatementForm, redaction: Redaction, isName?: IsName): Buffer
 }

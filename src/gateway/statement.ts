@@ -9,7 +9,7 @@ import type { Execution, Portal } from './operations.ts'
 import type { Protected } from './protection.ts'
 import { boundText, parameterRedaction, policiesMember, type RedactsParameter } from './record.ts'
 import { refusalOf, refusalOfDecision, type Refusal, refuseWith } from './refusal.ts'
-import type { GatewayDatabase, Redaction, Services } from './services.ts'
+import type { GatewayDatabase, Redaction, Services, StatementForm } from './services.ts'
 import type { SessionProtection } from './session-protection.ts'
 import type { SessionSettings } from './settings.ts'
 
@@ -185,14 +185,19 @@ export class StatementWay {
     this.#append('refusal', why, statement)
   }
 
+  #membersOf(statement: StatementAnalysis, form: StatementForm): Buffer {
+    const isName = this.#session.protection?.view.isName
+    return this.#services.statementMembers(statement, form, this.redactionOf(statement), isName)
+  }
+
   #append(type: 'intent' | 'prepare' | 'refusal', members: string, statement: StatementAnalysis): number {
     const { journal } = this.#services
     const fullIn = this.#fullIn.get(statement)
     if (fullIn !== undefined) {
-      const short = this.#services.statementMembers(statement, 'short', this.redactionOf(statement))
+      const short = this.#membersOf(statement, 'short')
       return journal.append(type, `${members},"fullIn":${String(fullIn)}`, this.#session.members, short)
     }
-    const full = this.#services.statementMembers(statement, 'full', this.redactionOf(statement))
+    const full = this.#membersOf(statement, 'full')
     const seq = journal.append(type, members, this.#session.members, full)
     if (seq > 0 && statement.sql.length > limits.repeatedSqlCharsMax) this.#fullIn.set(statement, seq)
     return seq

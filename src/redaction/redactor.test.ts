@@ -277,3 +277,10 @@ test('a text made to be slow is not', { timeout: 60_000 }, () => {
     screen(sql)
   }
 })
+
+test('a name in quotes that the database does not have is taken for a value, unless programs make up such names', () => {
+  const { statement } = createRedactor({ key: Buffer.alloc(32, 7) })
+  const reading = { areStringsStandard: true, isName: (name: string) => name === 'Customers' || name === 'email' }
+  const shown = statement('SELECT "t0"."email" AS "t0_r1", 1 AS "Ada Novak" FROM "Customers" "t0"', reading)
+  assert.match(shown, /^SELECT "t0"\."email" AS "t0_r1", 1 AS "‹[0-9a-f]+›" FROM "Customers" "t0"$/u)
+})

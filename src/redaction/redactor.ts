@@ -19,7 +19,9 @@ export interface Redactor {
 
 /** How the session reads strings. Without it a text whose readings differ is taken for one value from there on. */
 export interface StringReading {
-  readonly areStringsStandard: boolean
+  readonly areStringsStandard?: boolean
+  /** Which names exist; what else stands in double quotes is taken for a value. Without it every such name stays. */
+  readonly isName?: (name: string) => boolean
 }
 
 /** Replaces each value that a detector finds in a text, and leaves the rest as it is. */
@@ -36,6 +38,7 @@ export function createRedactorWith({ key, detect }: { readonly key: Buffer; read
       const pseudonym = counted(pseudonymOf)
       return rewrite(sql, backslashesOf(reading), {
         literal: (value) => hidden(value, pseudonym),
+        isName: reading?.isName ?? (() => true),
         keepsComments: false,
         screen: (text) => detect(text, pseudonym),
       })
@@ -45,6 +48,7 @@ export function createRedactorWith({ key, detect }: { readonly key: Buffer; read
       const pseudonym = counted(pseudonymOf)
       return rewrite(sql, backslashesOf(reading), {
         literal: null,
+        isName: () => true,
         keepsComments: true,
         screen: (text) => detect(text, pseudonym),
       })
@@ -82,6 +86,6 @@ function counted(pseudonymOf: (value: string) => string): (value: string) => str
 }
 
 function backslashesOf(reading: StringReading | undefined): Backslashes {
-  if (reading === undefined) return 'uncertain'
+  if (reading?.areStringsStandard === undefined) return 'uncertain'
   return reading.areStringsStandard ? 'literal' : 'escape'
 }

@@ -7,6 +7,8 @@ import { numberValue, quotedValue } from './literal-value.ts'
 export interface Treatment {
   /** What stands for a literal's value; the same text leaves it as it is written. Null where literals are screened. */
   readonly literal: ((value: string) => string) | null
+  /** Whether what stands in double quotes is a name of the database. One that is made up may hold a value. */
+  readonly isName: (name: string) => boolean
   /** Comments that are kept are screened. */
   readonly keepsComments: boolean
   /** Takes out of a text what must not be recorded; it may get many texts at once, with a line of NUL between them. */
@@ -48,7 +50,7 @@ interface Cutting {
 }
 
 function partsOf(sql: string, { backslashes, treatment, isCut }: Cutting): { parts: Part[]; end: number } {
-  const { literal, keepsComments } = treatment
+  const { literal, isName: isKnownName, keepsComments } = treatment
   const parts: Part[] = []
   let at = 0
   let kept = 0
@@ -71,7 +73,7 @@ function partsOf(sql: string, { backslashes, treatment, isCut }: Cutting): { par
         const span = { start: token.start, end: escape?.end ?? token.end }
         const value = quotedValue(sql, token, escape?.character)
         const isName = token.kind === 'quoted'
-        const isValue = !isName || Buffer.byteLength(value) > nameBytesMax
+        const isValue = !isName || Buffer.byteLength(value) > nameBytesMax || !(isAlias(value) || isKnownName(value))
         const shown = isValue && literal !== null ? literal(value) : null
         add({ ...span, as: isName ? 'name' : 'string', value, shown })
         break
@@ -104,6 +106,11 @@ function partsOf(sql: string, { backslashes, treatment, isCut }: Cutting): { par
   }
   add({ start: at, end: at, as: 'plain', value: '', shown: '' })
   return { parts, end: at }
+}
+
+/** Short names that programs make up, such as `t0_r12`. */
+function isAlias(name: string): boolean {
+  return /^_?[a-z]{0,2}\d{0,4}(?:_[a-z]{0,2}\d{0,4})*$/u.test(name) && name.length <= 12
 }
 
 function span({ start, end }: Span): Span {
