@@ -89,13 +89,17 @@ export class Counts {
   #tainted = 0
   #unknown = 0
   #overMasked = 0
+  #unreadable = 0
   #readsWithHazard = 0
   #writesWithHazard = 0
 
   add({ isWrite, refusal, verdict }: Tried): void {
+    // One that took too long is valid, whatever else it is.
+    if (refusal?.includes('statement timeout') === true) return
     this.#tried += 1
     if (refusal !== null) this.#refused += 1
     if (verdict === null) return
+    if (verdict.isUnreadable) this.#unreadable += 1
     this.#outputs += verdict.outputs
     this.#tainted += verdict.tainted
     this.#unknown += verdict.unknown
@@ -118,7 +122,7 @@ export class Counts {
     context.diagnostic(
       `POSTERN_FUZZ_SEED=${String(seed)}: ${String(this.#tried)} statements (${share(this.#refused, this.#tried)} refused by PostgreSQL), ` +
         `${String(this.#outputs)} outputs, ${share(this.#tainted, this.#outputs)} tainted, ${share(this.#unknown, this.#outputs)} unknown, ` +
-        `${share(this.#overMasked, this.#outputs)} tainted for nothing; hazards in ${String(this.#readsWithHazard)} reads and ${String(this.#writesWithHazard)} writes`,
+        `${share(this.#overMasked, this.#outputs)} tainted for nothing; ${String(this.#unreadable)} unreadable; hazards in ${String(this.#readsWithHazard)} reads and ${String(this.#writesWithHazard)} writes`,
     )
   }
 }

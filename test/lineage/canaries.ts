@@ -80,12 +80,14 @@ export class CanaryIndex {
 
   /** `owner` says whose value the token is. */
   plant(token: string, owner: string): void {
-    for (const form of [token, token.split('').toReversed().join(''), Buffer.from(token).toString('hex')]) {
-      const size = /^[a-z]+$/.test(form)
-        ? 6
-        : Math.min(form.length, /^[0-9]+$/.test(token) ? 8 : form === token ? 10 : 12)
-      for (let at = 0; at + size <= form.length; at += 1) this.#add(form.slice(at, at + size), owner)
-    }
+    const size = /^[a-z]+$/.test(token) ? 6 : /^[0-9]+$/.test(token) ? 8 : token.length
+    const reversed = token.split('').toReversed().join('')
+    for (const form of [token, reversed]) this.#addPieces(form, size, owner)
+    this.#addPieces(Buffer.from(token).toString('hex'), 2 * size, owner)
+  }
+
+  #addPieces(form: string, size: number, owner: string): void {
+    for (let at = 0; at + size <= form.length; at += 1) this.#add(form.slice(at, at + size), owner)
   }
 
   #add(piece: string, owner: string): void {
@@ -98,10 +100,12 @@ export class CanaryIndex {
   find(text: string): ReadonlyMap<string, string> {
     const found = new Map<string, string>()
     const folded = text.toLowerCase()
-    for (const size of [6, 8, 10, 12]) {
+    for (const size of [6, 8, 10, 12, 16, 20]) {
       for (let at = 0; at + size <= folded.length; at += 1) {
         const piece = folded.slice(at, at + size)
-        for (const owner of this.#owners.get(piece) ?? []) found.set(owner, piece)
+        // What two canaries have in common by chance is nobody's.
+        const [owner, ...others] = this.#owners.get(piece) ?? []
+        if (owner !== undefined && others.length === 0) found.set(owner, piece)
       }
     }
     return found

@@ -19,18 +19,7 @@ type Stored = ReadonlyMap<ColumnKey, string>
 
 /** What lineage said wrongly of a statement. */
 export interface Finding {
-  readonly kind:
-    | 'count'
-    | 'leak'
-    | 'dependence'
-    | 'split'
-    | 'direct'
-    | 'type'
-    | 'copied'
-    | 'missing'
-    | 'rows'
-    | 'hazard'
-    | 'unreadable'
+  readonly kind: 'count' | 'leak' | 'dependence' | 'split' | 'direct' | 'type' | 'copied' | 'missing' | 'rows'
   readonly what: string
 }
 
@@ -43,6 +32,8 @@ export interface Verdict {
   /** Tainted though the values did not change with any classified value. */
   readonly overMasked: readonly string[]
   readonly hasHazard: boolean
+  /** Whether not even the number of outputs could be told. */
+  readonly isUnreadable: boolean
 }
 
 /** Runs a statement in a transaction that is taken back; a write is asked for what it left in tables. */
@@ -89,14 +80,21 @@ export function meets(sources: Sources, columns: ReadonlySet<ColumnKey>): boolea
 /** Holds what lineage says of a statement against what really came of it in every copy. */
 export function judge(lineage: StatementLineage, ran: readonly Ran[], database: RandomDatabase): Verdict {
   const [first] = ran
-  const nothing = { outputs: 0, tainted: 0, unknown: 0, overMasked: [], hasHazard: lineage.hazards.length > 0 }
+  const nothing = {
+    outputs: 0,
+    tainted: 0,
+    unknown: 0,
+    overMasked: [],
+    hasHazard: lineage.hazards.length > 0,
+    isUnreadable: false,
+  }
   if (first === undefined || first.state === 'failed') return { findings: [], ...nothing }
   const findings: Finding[] = []
   if (lineage.missing.length > 0)
     findings.push({ kind: 'missing', what: `does not know ${lineage.missing.join(', ')}` })
   const { outputs } = lineage
-  if (outputs === null)
-    return { findings: [...findings, { kind: 'unreadable', what: 'cannot tell the number of outputs' }], ...nothing }
+  // Where not even that can be told nobody from whom anything is kept gets it.
+  if (outputs === null) return { findings, ...nothing, isUnreadable: true }
   if (outputs.length !== first.fields.length) {
     const what = `says ${String(outputs.length)} outputs, there are ${String(first.fields.length)}`
     return { findings: [...findings, { kind: 'count', what }], ...nothing }
@@ -117,6 +115,7 @@ export function judge(lineage: StatementLineage, ran: readonly Ran[], database: 
     unknown: outputs.filter(({ sources }) => sources === 'unknown').length,
     overMasked,
     hasHazard: lineage.hazards.length > 0,
+    isUnreadable: false,
   }
 }
 
@@ -143,9 +142,12 @@ function judgeOutput({ output, values, name, at, lineage, ran, database }: Outpu
   // Only somebody who may unmask what a hazard names gets to run it.
   const allowed = new Set(lineage.hazards.flatMap(({ columns }) => (columns === 'unknown' ? [] : [...columns])))
   if (lineage.hazards.some(({ columns }) => columns === 'unknown')) return findings
+  const isWrite = ran[0]?.state === 'rows' && ran[0].stored !== null
   const leaked = (text: string): [ColumnKey, string][] =>
     [...database.canaries.find(text)].filter(
-      ([key]) => ![sources, allowed].some((columns) => covers(columns, key as ColumnKey, database)),
+      ([key]) =>
+        ![sources, allowed].some((columns) => covers(columns, key as ColumnKey, database)) &&
+        !(isWrite && isAlike(sources, key as ColumnKey, database)),
     ) as [ColumnKey, string][]
   for (const value of values) {
     const [leak] = value === null ? [] : leaked(value)
@@ -157,13 +159,14 @@ function judgeOutput({ output, values, name, at, lineage, ran, database }: Outpu
   const [split] = isSplit ? leaked(values.join('')) : []
   if (split !== undefined) findings.push({ kind: 'split', what: `${name}: spells ${nameOf(split[0], database)}` })
   for (const [index, copy] of database.copies.entries()) {
-    if (index === 0 || [sources, lineage.predicates, allowed].some((columns) => meets(columns, copy.changed))) continue
+    if (index === 0 || (isWrite && sources.size > 0)) continue
+    if ([sources, lineage.predicates, allowed].some((columns) => meets(columns, copy.changed))) continue
     const [first] = ran
     if (first !== undefined && ran[index]?.state === 'rows' && !isSame(first, ran[index], at)) {
       findings.push({ kind: 'dependence', what: `${name}: changes with classified columns that are not its sources` })
     }
   }
-  if (output.direct !== null && findings.length === 0)
+  if (output.direct !== null && !isWrite && findings.length === 0)
     findings.push(...judgeDirect(output.direct, values, name, database))
   return findings
 }
@@ -171,6 +174,15 @@ function judgeOutput({ output, values, name, at, lineage, ran, database }: Outpu
 /** What a parent shows of its children's rows is the parent's column or theirs. */
 function covers(sources: ReadonlySet<ColumnKey>, key: ColumnKey, database: RandomDatabase): boolean {
   return sources.has(key) || relatives(key, database).some((each) => sources.has(each))
+}
+
+/** What was written from one column to another with the same tags is as well kept there, and RETURNING shows it. */
+function isAlike(sources: ReadonlySet<ColumnKey>, key: ColumnKey, { classification }: RandomDatabase): boolean {
+  const needed = classification.columns.get(key)?.tags ?? []
+  return [...sources].some((each) => {
+    const tags = classification.columns.get(each)?.tags ?? []
+    return needed.every((tag) => tags.includes(tag))
+  })
 }
 
 function relatives(key: ColumnKey, { catalog, world }: RandomDatabase): readonly ColumnKey[] {

@@ -20,11 +20,15 @@ import type { Workload, WorkloadStatement } from './workloads.ts'
  * like the first tells what differs anyway, such as the time.
  */
 
-/** Outputs that are masked and need not be, by workload; the others have none. */
-const overMasked = new Map<string, number>([])
-
-/** Statements that fail here, such as those that name an oid of where they were captured. */
-const failing = new Map<string, number>([])
+/**
+ * Outputs that are masked and need not be, by workload; the others have none. All are RETURNING of values that the same
+ * statement inserts, where a trigger could change them and PostgreSQL names the classified column as the origin.
+ */
+const overMasked = new Map([
+  ['sequelize', 7],
+  ['node-postgres', 6],
+  ['postgres-js', 1],
+])
 
 let postgres: SandboxPostgres
 let clients: readonly [Client, Client, Client]
@@ -73,7 +77,6 @@ describe('somebody who may unmask nothing', () => {
       const faults: string[] = []
       let outputs = 0
       let masked = 0
-      let failed = 0
       const needless: string[] = []
       for (const statement of workload.statements) {
         const lineage = trace(statement, workload)
@@ -82,7 +85,7 @@ describe('somebody who may unmask nothing', () => {
         if (lineage.missing.length > 0) faults.push(`missing: ${lineage.missing.join(', ')}${shown}`)
         if (lineage.outputs === null) faults.push(`outputs not known${shown}`)
         const truth = await carriers(statement, workload)
-        if (truth === null) failed += 1
+        if (truth === null) faults.push(`PostgreSQL refuses it${shown}`)
         for (const [at, { sources }] of (lineage.outputs ?? []).entries()) {
           outputs += 1
           const isMasked = sources === 'unknown' || sources.size > 0
@@ -98,12 +101,11 @@ describe('somebody who may unmask nothing', () => {
         }
       }
       context.diagnostic(
-        `${String(workload.statements.length)} statements (${String(failed)} not run), ${String(outputs)} outputs, ` +
+        `${String(workload.statements.length)} statements ${String(outputs)} outputs, ` +
           `${String(masked)} masked, ${String(needless.length)} of them for nothing`,
       )
       assert.deepEqual(faults, [])
       assert.equal(needless.length, overMasked.get(workload.name) ?? 0, needless.join('\n'))
-      assert.equal(failed, failing.get(workload.name) ?? 0)
     })
   }
 })
@@ -175,8 +177,10 @@ async function run(client: Client, statement: WorkloadStatement, workload: Workl
   }
 }
 
-/** COPY TO gives the rows of a query, which are easier to compare. */
+/** The rows of COPY TO and of a cursor are those of a query, which are easier to compare. */
 function asQuery(sql: string): string {
+  const ofCursor = /^DECLARE .* CURSOR .*?FOR (.*)$/is.exec(sql)?.[1]
+  if (ofCursor !== undefined) return ofCursor
   const ofQuery = /^COPY \((.*)\) TO STDOUT\b/is.exec(sql)?.[1]
   if (ofQuery !== undefined) return ofQuery
   const [, table, columns] = /^COPY ([\w.]+) \(([^)]*)\) TO STDOUT\b/i.exec(sql) ?? []

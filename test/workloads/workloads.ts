@@ -5,7 +5,7 @@ import { join } from 'node:path'
 export interface WorkloadStatement {
   readonly sql: string
   readonly parameters: readonly (string | null)[]
-  /** Outputs, from 1, that carry classified data although their values happen not to show it. */
+  /** Outputs, from 1, that carry data to be masked although their values happen not to show it, or there are none. */
   readonly carries: readonly number[]
 }
 

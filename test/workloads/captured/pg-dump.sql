@@ -60,9 +60,11 @@ SELECT tableoid, oid, dictname, dictnamespace, dictowner, dicttemplate, dictinit
 -- ---
 SELECT tableoid, oid, cfgname, cfgnamespace, cfgowner, cfgparser FROM pg_ts_config
 -- ---
+-- carries 9
 SELECT tableoid, oid, fdwname, fdwowner, fdwhandler::pg_catalog.regproc, fdwvalidator::pg_catalog.regproc, fdwacl, acldefault('F', fdwowner) AS acldefault, array_to_string(ARRAY(SELECT quote_ident(option_name) || ' ' || quote_literal(option_value) FROM pg_options_to_table(fdwoptions) ORDER BY option_name), E',
     ') AS fdwoptions FROM pg_foreign_data_wrapper
 -- ---
+-- carries 10
 SELECT tableoid, oid, srvname, srvowner, srvfdw, srvtype, srvversion, srvacl, acldefault('S', srvowner) AS acldefault, array_to_string(ARRAY(SELECT quote_ident(option_name) || ' ' || quote_literal(option_value) FROM pg_options_to_table(srvoptions) ORDER BY option_name), E',
     ') AS srvoptions FROM pg_foreign_server
 -- ---
@@ -82,6 +84,7 @@ SELECT e.tableoid, e.oid, evtname, evtenabled, evtevent, evtowner, array_to_stri
 -- ---
 SELECT conrelid, confrelid FROM pg_constraint JOIN pg_depend ON (objid = confrelid) WHERE contype = 'f' AND refclassid = 'pg_extension'::regclass AND classid = 'pg_class'::regclass
 -- ---
+-- carries 20
 SELECT
 a.attrelid,
 a.attnum,
@@ -155,6 +158,7 @@ SELECT tableoid, oid, prpubid, prrelid, pg_catalog.pg_get_expr(prqual, prrelid) 
 -- ---
 SELECT tableoid, oid, pnpubid, pnnspid FROM pg_catalog.pg_publication_namespace
 -- ---
+-- carries 5
 SELECT s.tableoid, s.oid, s.subname,
  s.subowner,
  s.subconninfo, s.subslotname, s.subsynccommit,

@@ -25,11 +25,12 @@ SELECT pg_catalog.pg_get_viewdef('public.order_totals'::regclass, true), pg_cata
 -- ---
 SELECT sa.pid, sa.usename, sa.application_name, sa.state, sa.wait_event, sa.backend_start FROM pg_catalog.pg_stat_activity sa
 -- ---
+-- carries 21
 SELECT sa.* FROM pg_catalog.pg_stat_activity sa
 -- ---
 SELECT current_schema(), session_user
 -- ---
-SELECT DISTINCT dep.deptype, dep.classid, dep.objid, cl.relkind, attr.attname, pg_get_expr(ad.adbin, ad.adrelid) AS adefval, CASE WHEN cl.relkind IS NOT NULL THEN cl.relkind || coalesce(dep.objsubid::text, '') WHEN tg.oid IS NOT NULL THEN 'T' WHEN ty.oid IS NOT NULL THEN 'y' END AS type, coalesce(ad.oid::regclass::text, '') AS x FROM pg_depend dep LEFT JOIN pg_class cl ON dep.objid = cl.oid LEFT JOIN pg_attribute attr ON dep.objid = attr.attrelid AND dep.objsubid = attr.attnum LEFT JOIN pg_trigger tg ON dep.objid = tg.oid LEFT JOIN pg_type ty ON dep.objid = ty.oid LEFT JOIN pg_attrdef ad ON ad.oid = dep.objid WHERE dep.refobjid = 'public.customers'::regclass ORDER BY dep.classid, dep.objid
+SELECT DISTINCT dep.deptype, dep.classid, dep.objid, cl.relkind, attr.attname, pg_get_expr(ad.adbin, ad.adrelid) AS adefval, CASE WHEN cl.relkind IS NOT NULL THEN cl.relkind::text || coalesce(dep.objsubid::text, '') WHEN tg.oid IS NOT NULL THEN 'T' WHEN ty.oid IS NOT NULL THEN 'y' END AS type, coalesce(ad.oid::regclass::text, '') AS x FROM pg_depend dep LEFT JOIN pg_class cl ON dep.objid = cl.oid LEFT JOIN pg_attribute attr ON dep.objid = attr.attrelid AND dep.objsubid = attr.attnum LEFT JOIN pg_trigger tg ON dep.objid = tg.oid LEFT JOIN pg_type ty ON dep.objid = ty.oid LEFT JOIN pg_attrdef ad ON ad.oid = dep.objid WHERE dep.refobjid = 'public.customers'::regclass ORDER BY dep.classid, dep.objid
 -- ---
 SELECT c.id, c.email, c.locale FROM public.customers c LIMIT 200
 -- ---

@@ -7,6 +7,7 @@ SELECT e.id, e.name, e.work_email, e.job_title, d.name AS department, m.name AS 
 -- ---
 SELECT d.name, count(*) AS people, sum(s.amount) AS payroll, avg(s.amount) AS average, d.budget FROM employees e JOIN departments d ON d.id = e.department_id JOIN LATERAL (SELECT amount FROM salaries WHERE employee_id = e.id ORDER BY valid_from DESC LIMIT 1) s ON true GROUP BY d.id ORDER BY d.name
 -- ---
+-- carries 3
 SELECT e.id, s.valid_from, s.amount - lag(s.amount) OVER (PARTITION BY e.id ORDER BY s.valid_from) AS raise, s.currency FROM employees e JOIN salaries s ON s.employee_id = e.id WHERE e.id = 5 ORDER BY s.valid_from
 -- ---
 SELECT kind, date_trunc('month', starts_on)::date AS month, sum(ends_on - starts_on + 1) AS days FROM absences GROUP BY 1, 2 ORDER BY 1, 2
@@ -27,4 +28,5 @@ SELECT e.id, (SELECT count(*) FROM employees r WHERE r.manager_id = e.id) AS rep
 -- ---
 SELECT to_char(hired_on, 'YYYY-"Q"Q') AS quarter, count(*) AS hires, count(left_on) AS left_since FROM employees GROUP BY 1 ORDER BY 1
 -- ---
+-- carries 1
 SELECT width_bucket(s.amount, 0, 20000, 5) AS bucket, count(*) FROM salaries s GROUP BY 1 ORDER BY 1

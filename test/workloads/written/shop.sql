@@ -17,7 +17,7 @@ INSERT INTO orders (customer_id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id
 -- $ ["5", "3", "2"]
 INSERT INTO order_items (order_id, product_id, quantity, unit_price) SELECT $1::int, p.id, $3::int, p.price FROM products p WHERE p.id = $2::int ON CONFLICT (order_id, product_id) DO UPDATE SET quantity = order_items.quantity + excluded.quantity RETURNING quantity, unit_price
 -- ---
--- $ ["7"]
+-- $ ["6"]
 SELECT o.id, i.product_id, p.name, i.quantity, i.unit_price, i.quantity * i.unit_price AS line_total FROM orders o JOIN order_items i ON i.order_id = o.id JOIN products p ON p.id = i.product_id WHERE o.customer_id = $1 AND o.state = 'cart' ORDER BY p.name
 -- ---
 -- $ ["5"]
