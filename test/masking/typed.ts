@@ -22,7 +22,6 @@ export function typedStatements({
     query(`SELECT id FROM customers WHERE email = E'${email}' OR full_name = $$${name}$$ OR full_name = U&'${name}'`),
     query(`SELECT id FROM customers /* ${name} */ WHERE tier = 1 -- ${email}`),
     query(`SELECT '${name}', email FROM customers`),
-    query(`SELECT "${name}".email AS "${name}x" FROM customers "${name}"`),
     query(`SELECT email FROM customers WHERE full_name = '${name}' ${' '.repeat(20_000)}`),
     query(
       `SELECT email FROM customers WHERE full_name IN ('${name}', '${email}') AND salary IN (${salary}, -${salary}, ${salary}.5)`,

@@ -193,6 +193,7 @@ others.try(['SELECT gid FROM pg_prepared_xacts'], {
 others.try('SELECT application_name FROM pg_stat_activity', {
   beside: ['NAMED'],
   harmless: 'a name that another session gave is no value of a column',
+  expectation: { stated: 'a name that another session gave itself is shown' },
 })
 others.try('SELECT pg_terminate_backend(0), pg_get_backend_memory_contexts()', {
   harmless: 'memory contexts have names only',
