@@ -101,7 +101,7 @@ describe('somebody who may unmask nothing', () => {
         }
       }
       context.diagnostic(
-        `${String(workload.statements.length)} statements ${String(outputs)} outputs, ` +
+        `${String(workload.statements.length)} statements, ${String(outputs)} outputs, ` +
           `${String(masked)} masked, ${String(needless.length)} of them for nothing`,
       )
       assert.deepEqual(faults, [])
