@@ -23,9 +23,10 @@ SELECT i.*, c.relnamespace FROM pg_catalog.pg_inherits i, pg_catalog.pg_class c 
 -- ---
 SELECT pg_catalog.pg_get_viewdef('public.order_totals'::regclass, true), pg_catalog.pg_total_relation_size('public.orders'::regclass) AS total_rel_size, pg_catalog.pg_relation_size('public.orders'::regclass) AS rel_size
 -- ---
+-- carries 3
 SELECT sa.pid, sa.usename, sa.application_name, sa.state, sa.wait_event, sa.backend_start FROM pg_catalog.pg_stat_activity sa
 -- ---
--- carries 21
+-- carries 7,21
 SELECT sa.* FROM pg_catalog.pg_stat_activity sa
 -- ---
 SELECT current_schema(), session_user
