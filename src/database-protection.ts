@@ -9,8 +9,9 @@ import type { PosternError } from './core/errors.ts'
 import { toPosternError } from './core/errors.ts'
 import type { ClassifiedWrite, CopyFormat, CreatedRelation, Sources, StatementLineage } from './core/lineage.ts'
 import type { StatementAnalysis } from './core/statement.ts'
-import type { MaskedResult, OwnCatalog, OwnResult, ProtectedSchema, Protects } from './gateway/services.ts'
+import type { CopyMasks, MaskedResult, OwnCatalog, OwnResult, ProtectedSchema, Protects } from './gateway/services.ts'
 import { createCopyMasker } from './masking/copy.ts'
+import { embedsAscii } from './masking/encodings.ts'
 import { createMasker, type Mask, type Masker } from './masking/mask.ts'
 import { isPlaceholder } from './masking/placeholders.ts'
 import { planCopy, planRows, type PlanBasis } from './masking/plan.ts'
@@ -171,8 +172,12 @@ export class DatabaseProtection implements Protects {
     return maskDataRow(message, masks)
   }
 
-  copyMasker(copy: CopyFormat, masks: readonly (Mask | null)[]): { take(data: Buffer): Buffer } {
-    return createCopyMasker({ copy, masks, columnCount: masks.length })
+  copyMasker(copy: CopyFormat, masks: readonly (Mask | null)[], clientEncoding: string): CopyMasks {
+    return createCopyMasker({ copy, masks, columnCount: masks.length, clientEncoding })
+  }
+
+  canMaskCopy(clientEncoding: string): boolean {
+    return !embedsAscii(clientEncoding)
   }
 
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string> {
@@ -347,12 +352,13 @@ export class DatabaseProtection implements Protects {
   }
 }
 
-function basisOf({ schema, lineage, isMasked }: MaskedResult): PlanBasis {
+function basisOf({ schema, lineage, isMasked, clientEncoding }: MaskedResult): PlanBasis {
   return {
     lineage,
     columns: schema.columns,
     originOf: (relation, column) => schema.originOf(relation, column),
     isMasked,
+    clientEncoding,
   }
 }
 

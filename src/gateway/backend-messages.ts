@@ -147,6 +147,7 @@ export class BackendMessages {
         return null
       case backend.CopyDone:
         this.#expectRunning('CopyDone')
+        this.#current?.copyMasker?.end()
         return null
       case backend.ErrorResponse:
         return this.#takeError(body)

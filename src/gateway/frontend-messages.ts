@@ -169,7 +169,8 @@ export class FrontendMessages {
       executions.push(execution)
       this.#noteRun(execution)
     }
-    return this.#pass(newQuery(executions), batch)
+    const isProtected = executions.length > 1 && executions[0]?.protection !== null
+    return this.#pass(newQuery(executions, isProtected ? sql.toString() : null), batch)
   }
 
   #treatParse(body: Buffer, batch: OutgoingBatch): Treatment {

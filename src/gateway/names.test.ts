@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { newPrepared, SessionNames } from './names.ts'
 import { newExecution } from './testing.ts'
-import type { Execution, Operation, Portal } from './operations.ts'
+import { type Execution, newQuery, type Operation, type Portal } from './operations.ts'
 import { emptyStatement } from '../core/statement.ts'
 
 const first = newPrepared('s', emptyStatement)
@@ -58,7 +58,7 @@ test('PREPARE and DECLARE by Query are undecided until it is answered, and then 
   const names = new SessionNames()
   const prepares = executionOf({ prepares: { name: 's', analysis: emptyStatement } })
   const declares = executionOf({ declares: 'c' })
-  const query: Operation = { kind: 'query', executions: [prepares, declares], finished: 0, refusal: null }
+  const query: Operation = newQuery([prepares, declares])
   names.sent(query)
   assert.equal(names.prepared('s'), 'undecided')
   assert.equal(names.portal('c'), 'undecided')

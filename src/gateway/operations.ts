@@ -3,7 +3,7 @@ import type { FieldDescription } from '../wire/backend.ts'
 import type { Bind } from '../wire/frontend.ts'
 import type { Protected } from './protection.ts'
 import type { Refusal } from './refusal.ts'
-import type { ColumnMask } from './services.ts'
+import type { ColumnMask, CopyMasks } from './services.ts'
 
 /** A named result of Parse or of SQL's PREPARE, as the session knows it. */
 export interface PreparedStatement {
@@ -58,7 +58,7 @@ export interface Execution {
   /** How its rows are masked; undefined until the first of them, or its description, has come. */
   masks: readonly ColumnMask[] | null | undefined
   /** What masks its COPY data. */
-  copyMasker: { take(data: Buffer): Buffer } | null
+  copyMasker: CopyMasks | null
 }
 
 /**
@@ -66,7 +66,14 @@ export interface Execution {
  * one an answer belongs to. `refusal` is set where the message was replaced by one that always fails.
  */
 export type Operation =
-  | { readonly kind: 'query'; readonly executions: readonly Execution[]; finished: number; refusal: Refusal | null }
+  | {
+      readonly kind: 'query'
+      /** All of its text where that holds several statements: positions in errors count from its beginning. */
+      readonly text: string | null
+      readonly executions: readonly Execution[]
+      finished: number
+      refusal: Refusal | null
+    }
   | { readonly kind: 'parse'; readonly prepared: PreparedStatement; refusal: Refusal | null }
   | { readonly kind: 'bind'; readonly portal: Portal; refusal: Refusal | null }
   | { readonly kind: 'execute'; readonly execution: Execution | null; refusal: Refusal | null }
@@ -78,8 +85,11 @@ export type Operation =
 export type QueryOperation = Extract<Operation, { kind: 'query' }>
 
 /** A Query on its way, with an execution for each of its statements. */
-export function newQuery(executions: readonly Execution[]): Extract<Operation, { kind: 'query' }> {
-  return { kind: 'query', executions, finished: 0, refusal: null }
+export function newQuery(
+  executions: readonly Execution[],
+  text: string | null = null,
+): Extract<Operation, { kind: 'query' }> {
+  return { kind: 'query', text, executions, finished: 0, refusal: null }
 }
 
 /** An Execute on its way; without an execution where it is refused. */

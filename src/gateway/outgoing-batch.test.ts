@@ -3,12 +3,12 @@ import { test } from 'node:test'
 import { PosternError } from '../core/errors.ts'
 import { encodeBind, encodeExecute, encodeParse, encodeQuery, flush, sync } from '../wire/frontend.ts'
 import { newPrepared } from './names.ts'
-import type { Operation } from './operations.ts'
+import { newQuery, type Operation } from './operations.ts'
 import { failing, OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
 import { refusalOf } from './refusal.ts'
 import { emptyStatement } from '../core/statement.ts'
 
-const query = (): StatementOperation => ({ kind: 'query', executions: [], finished: 0, refusal: null })
+const query = (): StatementOperation => newQuery([])
 const execute = (): StatementOperation => ({ kind: 'execute', execution: null, refusal: null })
 const refusalFor = () => refusalOf(new PosternError('journal_unavailable', 'the journal cannot be written'))
 

@@ -21,7 +21,7 @@ import type {
  * What a statement does with classified columns, and what of that its principal may not see. One object for as long as
  * nothing in it changes, so that masks which were planned for it can be found by it.
  */
-export interface Protected extends MaskedResult {
+export interface Protected extends Omit<MaskedResult, 'clientEncoding'> {
   readonly schema: ProtectedSchema
   readonly lineage: StatementLineage
   /** Whether what it returns has to be looked at column by column. */
@@ -41,9 +41,9 @@ export interface Viewer {
   readonly principal: Principal
   readonly database: Pick<GatewayDatabase, 'resource'>
   readonly policy: Decides
-  /** What changes when the session's facts do; `epoch` says when. */
   readonly facts: () => SessionFacts
-  readonly epoch: () => number
+  /** `epoch` grows when one of them changes, and the facts may with them. */
+  readonly settings: { readonly epoch: number; readonly clientEncoding: string }
 }
 
 /** What one session may see of what is classified. */
@@ -118,7 +118,17 @@ export class SessionView {
   }
 
   /** Why the principal may not run it, or null. */
-  refusal({ lineage, schema }: Protected): PosternError | null {
+  refusal({ lineage, schema, isMasking }: Protected): PosternError | null {
+    const { clientEncoding } = this.#viewer.settings
+    if (isMasking && lineage.copyOut !== null && !this.#protects.canMaskCopy(clientEncoding)) {
+      return new PosternError(
+        'feature_refused',
+        `COPY data cannot be masked while client_encoding is ${clientEncoding}`,
+        {
+          hint: "SET client_encoding = 'UTF8' first.",
+        },
+      )
+    }
     const hazard = lineage.hazards.find(({ columns }) => this.isMasked(columns, schema))
     return hazard === undefined ? null : this.#hazardRefusal(hazard, schema)
   }
@@ -207,18 +217,18 @@ export class SessionView {
   }
 
   #renew(schema: ProtectedSchema): void {
-    const { policy, epoch } = this.#viewer
+    const { policy, settings } = this.#viewer
     const minute = policy.usesTime ? Math.floor(Date.now() / 60_000) : 0
     const basis = this.#basis
     if (
       basis.schema === schema.key &&
       basis.version === policy.version &&
-      basis.epoch === epoch() &&
+      basis.epoch === settings.epoch &&
       basis.minute === minute
     ) {
       return
     }
-    this.#basis = { version: policy.version, epoch: epoch(), minute, schema: schema.key }
+    this.#basis = { version: policy.version, epoch: settings.epoch, minute, schema: schema.key }
     this.#decided = new Map()
     this.#seesAll = null
     this.#protected = new WeakMap()

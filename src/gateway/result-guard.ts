@@ -24,12 +24,14 @@ const everythingIsNull: readonly ColumnMask[] = []
 export class ResultGuard {
   readonly #protects: Protects
   readonly #seesAll: () => boolean
+  readonly #clientEncoding: () => string
   /** Whether the open transaction has touched what the principal may not see: a deferred constraint fails at its end. */
   #isTransactionScrubbed = false
 
-  constructor(protects: Protects, seesAll: () => boolean) {
+  constructor(protects: Protects, session: { readonly seesAll: () => boolean; readonly clientEncoding: () => string }) {
     this.#protects = protects
-    this.#seesAll = seesAll
+    this.#seesAll = session.seesAll
+    this.#clientEncoding = session.clientEncoding
   }
 
   /** Takes in what PostgreSQL says of a result in the simple protocol, right before its rows. */
@@ -48,12 +50,13 @@ export class ResultGuard {
     if (protection === null) return
     const { format, columnFormats } = decodeCopyResponse(body)
     const shape = { columnCount: columnFormats.length, format: format === 1 ? 1 : 0 } as const
-    const masks = this.#protects.planCopy({ ...protection, ...shape })
+    const clientEncoding = this.#clientEncoding()
+    const masks = this.#protects.planCopy({ ...protection, ...shape, clientEncoding })
     execution.masks = masks
     const { copyOut } = protection.lineage
     if (masks === null) return
     if (copyOut === null) throw new Error('COPY data that has to be masked comes from a statement that is no COPY')
-    execution.copyMasker = this.#protects.copyMasker(copyOut, masks)
+    execution.copyMasker = this.#protects.copyMasker(copyOut, masks, clientEncoding)
   }
 
   /** What the client gets in the place of a row or of COPY data; null for the message as it is. */
@@ -124,7 +127,7 @@ export class ResultGuard {
   }
 
   #plan(protection: Protected, fields: readonly FieldDescription[]): readonly ColumnMask[] | null {
-    return this.#protects.planRows({ ...protection, fields })
+    return this.#protects.planRows({ ...protection, fields, clientEncoding: this.#clientEncoding() })
   }
 }
 
@@ -132,9 +135,9 @@ export class ResultGuard {
 function aboutOf(operation: Operation | undefined): { readonly sql: string; readonly isScrubbing: boolean } | null {
   switch (operation?.kind) {
     case 'query':
-      return aboutExecution(operation.executions[operation.finished])
+      return aboutExecution(operation.executions[operation.finished], operation.text)
     case 'execute':
-      return aboutExecution(operation.execution ?? undefined)
+      return aboutExecution(operation.execution ?? undefined, null)
     case 'bind': {
       const { prepared, protection } = operation.portal
       return { sql: prepared.statement.sql, isScrubbing: protection?.isScrubbing === true }
@@ -148,8 +151,9 @@ function aboutOf(operation: Operation | undefined): { readonly sql: string; read
 
 function aboutExecution(
   execution: Execution | undefined,
+  text: string | null,
 ): { readonly sql: string; readonly isScrubbing: boolean } | null {
   if (execution === undefined) return null
   const { statement, protection, fixed } = execution
-  return { sql: statement.sql, isScrubbing: protection?.isScrubbing === true || fixed?.isScrubbing === true }
+  return { sql: text ?? statement.sql, isScrubbing: protection?.isScrubbing === true || fixed?.isScrubbing === true }
 }

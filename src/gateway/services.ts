@@ -70,7 +70,9 @@ export interface Protects {
     result: MaskedResult & { readonly columnCount: number; readonly format: 0 | 1 },
   ): readonly ColumnMask[] | null
   maskRow(message: Buffer, masks: readonly ColumnMask[]): Buffer
-  copyMasker(copy: CopyFormat, masks: readonly ColumnMask[]): { take(data: Buffer): Buffer }
+  copyMasker(copy: CopyFormat, masks: readonly ColumnMask[], clientEncoding: string): CopyMasks
+  /** Whether COPY data can be taken apart in this encoding. */
+  canMaskCopy(clientEncoding: string): boolean
   /** The fields of an error or notice without the values that they may show. */
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string>
   readonly isName: IsName
@@ -92,11 +94,19 @@ export interface OwnCatalog {
 /** Rows of one result of the own catalog script, as text. */
 export type OwnResult = readonly (readonly (string | null)[])[]
 
+/** What masks the data of one COPY; throws where it is not what the statement says. */
+export interface CopyMasks {
+  take(data: Buffer): Buffer
+  end(): void
+}
+
 /** Whose lineage, and what of it the principal may not see. */
 export interface MaskedResult {
   readonly schema: ProtectedSchema
   readonly lineage: Pick<StatementLineage, 'outputs' | 'anyOutput'>
   readonly isMasked: (sources: Sources) => boolean
+  /** As reported when its answer arrives. */
+  readonly clientEncoding: string
 }
 
 /** What an output is made of. */

@@ -35,7 +35,7 @@ export function protectSession(session: ProtectedSession): SessionProtection | n
   const protects = database.protection
   if (protects === null) return null
   const { settings } = exchange
-  const view = new SessionView(protects, { principal, database, policy, facts, epoch: () => settings.epoch })
+  const view = new SessionView(protects, { principal, database, policy, facts, settings })
   const runOwn = (script: string): Promise<readonly OwnResult[] | null> =>
     new Promise((resolve) => {
       exchange.own = new OwnQuery(resolve)
@@ -45,7 +45,7 @@ export function protectSession(session: ProtectedSession): SessionProtection | n
   return {
     view,
     catalog: new SessionCatalog(protects, { exchange, runOwn, waitFor }),
-    results: new ResultGuard(protects, seesAll),
+    results: new ResultGuard(protects, { seesAll, clientEncoding: () => settings.clientEncoding }),
     waitFor,
   }
 }

@@ -12,6 +12,7 @@ export interface PlanBasis {
   originOf(relation: Oid, column: number): { readonly sources: Sources; readonly direct: ColumnKey | null }
   /** Whether any of these columns is one that the principal may not see. */
   readonly isMasked: (sources: Sources) => boolean
+  readonly clientEncoding: string
 }
 
 const unknownOutput: OutputLineage = {
@@ -50,6 +51,7 @@ export function planRows(
       format: field.format === 1 ? 1 : 0,
       rule,
       fields: isOutputMasked ? fieldMasks(output, basis) : null,
+      clientEncoding: basis.clientEncoding,
     })
   })
   return masks.some((mask) => mask !== null) ? masks : null
@@ -64,7 +66,8 @@ export function planCopy(
     if (!basis.isMasked(output.sources)) return null
     const { type, typeModifier } = output
     const rule = ruleOf(output, basis, output.direct)
-    return masker.mask({ type, typeModifier, format: basis.format, rule, fields: fieldMasks(output, basis) })
+    const { format, clientEncoding } = basis
+    return masker.mask({ type, typeModifier, format, rule, fields: fieldMasks(output, basis), clientEncoding })
   })
   return masks.some((mask) => mask !== null) ? masks : null
 }
