@@ -188,6 +188,12 @@ export class DatabaseProtection implements Protects {
     return literalsOf(sql)
   }
 
+  typeOf(column: ColumnKey): Oid {
+    let type = this.#typeOf(column)
+    while (type?.kind === 'domain') type = this.#catalog?.type(type.base)
+    return type?.oid ?? 0
+  }
+
   isPlaceholder(text: string | null, write: ClassifiedWrite): boolean {
     const column = this.#classification?.columns.get(write.target)
     const type = this.#typeOf(write.target)

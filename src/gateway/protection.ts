@@ -1,4 +1,4 @@
-import type { ColumnKey } from '../core/catalog.ts'
+import type { ColumnKey, Oid } from '../core/catalog.ts'
 import type { Tag } from '../core/classification.ts'
 import { commandGroups } from '../core/commands.ts'
 import type { SessionFacts } from '../core/decision.ts'
@@ -136,11 +136,14 @@ export class SessionView {
   /** Why these values may not be written: they are what masking put in the place of others. */
   writeRefusal(
     { lineage, schema }: Protected,
-    parameter: ((number: number) => string | null) | null,
+    parameter: ((number: number, likelyType: Oid) => string | null) | null,
   ): PosternError | null {
     for (const write of lineage.writes) {
       if (!this.isMasked(new Set([write.target]), schema)) continue
-      const texts = parameter === null ? write.constants : write.parameters.map((number) => parameter(number))
+      const texts =
+        parameter === null
+          ? write.constants
+          : write.parameters.map((number) => parameter(number, this.#protects.typeOf(write.target)))
       if (!texts.some((text) => this.#protects.isPlaceholder(text, write))) continue
       return new PosternError(
         'placeholder_written',

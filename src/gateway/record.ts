@@ -145,14 +145,21 @@ export function parameterRedaction(redaction: Redaction, redacts: Redacts | null
   }
 }
 
-/** One parameter of a Bind as text; null is NULL or one that is not there. */
-export function boundText(bind: Bind, prepared: PreparedStatement, index: number): string | null {
+/**
+ * One parameter of a Bind as text; null is NULL or one that is not there. `likelyType` is its type where the client has
+ * not said, and PostgreSQL has not been asked.
+ */
+export function boundText(
+  bind: Bind,
+  { index, declaredTypes, likelyType }: { index: number; declaredTypes: readonly number[]; likelyType: number },
+): string | null {
   const bytes = bind.parameters[index] ?? null
   if (bytes === null) return null
   // Masking puts nothing that long in the place of anything.
   if (bytes.length > limits.recordedParameterCharsMax * 4) return ''
-  const typeOid = prepared.parameterTypes[index] ?? 0
   if (formatAt(bind.parameterFormats, index) !== 1) return bytes.toString('utf8')
+  const declared = declaredTypes[index] ?? 0
+  const typeOid = declared === 0 ? likelyType : declared
   return typeOid === 0 ? bytes.toString('utf8') : decodeParameter(bytes, 1, typeOid)
 }
 

@@ -76,6 +76,8 @@ export interface Protects {
   /** The fields of an error or notice without the values that they may show. */
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string>
   readonly isName: IsName
+  /** The type of a column, of a domain the one it is over; 0 where it is not known. */
+  typeOf(column: ColumnKey): Oid
   /** The values of all literals of a text. */
   literalsOf(sql: string): readonly string[]
   /** Whether a text that a client writes into a classified column is what masking put in the place of its value. */

@@ -117,8 +117,9 @@ export class StatementWay {
   checkParameters(portal: Portal, protection: Protected | null): Refusal | null {
     const { bind, prepared } = portal
     if (protection === null || this.#session.protection === null || bind === null) return null
-    const error = this.#session.protection.view.writeRefusal(protection, (number) =>
-      boundText(bind, prepared, number - 1),
+    const declaredTypes = prepared.parameterTypes
+    const error = this.#session.protection.view.writeRefusal(protection, (number, likelyType) =>
+      boundText(bind, { index: number - 1, declaredTypes, likelyType }),
     )
     return error === null ? null : refusalOf(error)
   }

@@ -181,3 +181,10 @@ test('another value of the same type is written', () => {
     assert.equal(is(value, { type, rule: rule ?? redact }), false, `${value} ${type.oid}`)
   }
 })
+
+test('the lexeme that stands in for a text search vector is recognised, and another is not', () => {
+  const type = typeOf(3614, 'U')
+  const use = { rule: { function: 'redact' }, type, isReplacing: false, isExact: true } as const
+  for (const text of ["'masked'", 'masked', "'masked':1"]) assert.equal(isPlaceholder(text, use), true, text)
+  assert.equal(isPlaceholder("'masked' 'ball'", use), false)
+})

@@ -36,6 +36,9 @@ const placeholderTypes: ReadonlySet<number> = new Set([
   17, 27, 28, 29, 114, 142, 774, 829, 1790, 2950, 2970, 3220, 3614, 3615, 3802, 4072, 5038, 5069,
 ])
 const redacted = /\[masked\]|5b6d61736b65645d|<masked\/>/i
+// tsvector and tsquery, which keep no brackets.
+const textSearchTypes: ReadonlySet<number> = new Set([3614, 3615])
+const maskedLexeme = /^\s*'?masked'?(?::\d+[a-d]?)?\s*$/i
 const starredEmail = /\*{3}@\*{3}\./
 const zero = /^[-+]?0*(?:\.0*)?(?:e[-+]?\d+)?$/i
 const zeroMoney = /^\D{0,4}0+(?:[.,]0+)?\D{0,4}$/
@@ -56,8 +59,9 @@ function isMaskedByNull({ rule, type }: PlaceholderUse): boolean {
 }
 
 /** A whole value that was truncated to fit is the beginning of the placeholder. */
-function isDistinctive(text: string, { rule, isExact }: PlaceholderUse): boolean {
+function isDistinctive(text: string, { rule, isExact, type }: PlaceholderUse): boolean {
   if (redacted.test(text) || starredEmail.test(text)) return true
+  if (isExact && textSearchTypes.has(type.oid) && maskedLexeme.test(text)) return true
   const trimmed = text.trim()
   if (isExact && trimmed.length > 1 && '[masked]'.startsWith(trimmed.toLowerCase())) return true
   if (rule.function === 'partial') {
