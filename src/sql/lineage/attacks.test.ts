@@ -96,3 +96,29 @@ select mail from buyers where mail like 'a%' ==> =email
 test('values do not come out by comparing, counting, gating and putting bits together again', () => {
   assert.deepEqual(mismatches(attacks, shop.tracing), [])
 })
+
+const comparisons = `
+select d.word from dict d, lateral regexp_matches((select email from customers limit 1), '^' || d.word) m ==> email
+select d.word, regexp_matches((select email from customers limit 1), '^' || d.word) from dict d ==> email, email
+select d.word from dict d, customers c, json_table(c.profile, '$' passing d.word as w columns (a int path '$')) jt ==> profile
+select k, n from (select word w, n, null k from dict union all select email, 0, 1 from customers) s order by w ==> email, email
+with s as (select word w, n from dict union all select email, 0 from customers) select a.n from s a join s b on a.w = b.w where a.n > 0 and b.n = 0 ==> email
+select w, count(*), sum(n) from (select word w, n from dict union all select email, 0 from customers) s group by w having count(*) > 1 ==> email, email, email
+select n from (select d.n, case when d.n = 0 then c.email else d.word end w from dict d, customers c) s order by w ==> email
+select n, rank() over (order by w) from (select word w, n from dict union all select email, 0 from customers) s ==> email, email
+select array_agg(n order by w) from (select word w, n from dict union all select email, 0 from customers) s ==> email
+select id, city from customers order by case when id = 1 then email else name end ==> email, email
+select id from customers order by lower(email) ==> -
+select id from (select id, lower(email) e from customers) s order by e ==> -
+select c.id, e.value from customers c, jsonb_array_elements(c.profile) e ==> -, profile
+select id from (select email as contact, id from customers union all select number, id from orders) s where contact ilike $1 ==> -
+select n from (values (1, 'a'), (2, (select email from customers limit 1))) v(n, w) order by w ==> email
+select distinct on (w) n from (select word w, n from dict union all select email, 0 from customers) s order by w, n ==> email
+select city, count(*) from customers where email is not null group by city order by count(*) desc ==> -, -
+select c.city, sum(o.total) from customers c join orders o on o.customer_id = c.id where c.email like $1 group by c.city order by 2 desc ==> -, -
+select a.n from dict a, dict b, customers c where b.word = c.email and a.n = b.n ==> email
+`
+
+test('rows are compared with each other in no way that tells', () => {
+  assert.deepEqual(mismatches(comparisons, shop.tracing), [])
+})

@@ -4,7 +4,7 @@ import { functionCandidates } from '../catalog/resolve.ts'
 import { isFields, textsOf, tagged } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
 import { callBuiltin } from './builtins.ts'
-import { traceCondition } from './conditions.ts'
+import { addMatch, traceCondition } from './conditions.ts'
 import { findWindow, levelOf } from './context.ts'
 import type { Scope, Trace } from './context.ts'
 import { asBit, traceExpression, traceList } from './expressions.ts'
@@ -48,6 +48,8 @@ export function traceFunctionCall(fields: Fields, scope: Scope, trace: Trace): C
     if (level !== null) {
       level.rowSources = union(level.rowSources, result.rowSources)
       level.rowHints = union(level.rowHints, result.rowHints)
+      // A row for which there is nothing vanishes, so that the arguments are compared like in a condition.
+      addMatch(combine(args), level, trace)
     }
   }
   return result
@@ -148,7 +150,7 @@ export function traceAggregate(
   const isOrderedSet = node['agg_within_group'] === true
   const ordered = listOf(node['agg_order']).map((each) => fieldsOf(each, 'SortBy')?.['node'])
   const orderedArgs = isOrderedSet ? ordered.map((each) => traceExpression(each, scope, trace)) : []
-  if (!isOrderedSet) for (const each of ordered) traceCondition(each, scope, level, trace)
+  if (!isOrderedSet) for (const each of ordered) traceCondition(each, scope, level, trace, true)
   let told: Sources = noSources
   if (node['agg_filter'] !== undefined) told = tellsOf(traceCondition(node['agg_filter'], scope, level, trace))
   told = union(told, traceWindow(node['over'], scope, trace))
@@ -206,7 +208,7 @@ function traceWindow(over: unknown, scope: Scope, trace: Trace): Sources {
     window['startOffset'],
     window['endOffset'],
   ].filter((each) => tagged(each) !== null)
-  for (const each of keys) told = union(told, tellsOf(traceCondition(each, scope, level, trace)))
+  for (const each of keys) told = union(told, tellsOf(traceCondition(each, scope, level, trace, true)))
   for (const name of [window['name'], window['refname']]) {
     if (typeof name !== 'string') continue
     const other = findWindow(name, scope)

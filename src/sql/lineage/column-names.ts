@@ -45,6 +45,15 @@ function resolveBare(name: string, scope: Scope, trace: Trace): Value {
   return found.length === 0 ? missingColumn(name, trace) : either(found)
 }
 
+/** Whether a column of this name may be in sight. */
+export function hasColumn(name: string, scope: Scope): boolean {
+  for (let each: Scope | null = scope; each !== null; each = each.outer) {
+    const isHere = each.items.some((item) => item.rest !== null || item.columns.some((column) => column.name === name))
+    if (isHere) return true
+  }
+  return false
+}
+
 /** Adds what the name may mean in these items; says whether it certainly means something there. */
 function collectBare(name: string, items: readonly Item[], found: Value[], trace: Trace): boolean {
   let isCertain = false

@@ -2,9 +2,9 @@ import { isFields, tagged, textsOf } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
 import type { Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
-import type { Atom, Level } from './range-table.ts'
+import type { Atom, Level, Unit } from './range-table.ts'
 import { listOf } from './tree.ts'
-import { union } from './sources.ts'
+import { isNone, union } from './sources.ts'
 import { combineBits, tellsOf, unionReferences } from './value.ts'
 import type { Value } from './value.ts'
 
@@ -12,31 +12,37 @@ import type { Value } from './value.ts'
  * Notes a condition of a query level, such as WHERE or JOIN ON: what decides about rows, and what is compared with what.
  * The parts of an AND are units of their own.
  */
-export function addCondition(node: unknown, scope: Scope, level: Level, trace: Trace): void {
+export function addCondition(node: unknown, scope: Scope, level: Level, trace: Trace, isOrdering = false): void {
   const bool = boolOf(node)
   if (bool?.operator === 'AND_EXPR') {
-    for (const each of bool.args) addCondition(each, scope, level, trace)
+    for (const each of bool.args) addCondition(each, scope, level, trace, isOrdering)
     return
   }
   const atoms: Atom[] = []
   const isSimple = collectAtoms(node, scope, trace, atoms)
-  addUnit({ atoms, isSimple }, level, trace)
+  addUnit({ atoms, isSimple, isOrdering }, level, trace)
 }
 
 /** Notes a value that decides about rows or their order. */
 export function addDecision(value: Value, level: Level, trace: Trace): void {
-  addUnit({ atoms: [{ value, isSearch: false }], isSimple: true }, level, trace)
+  addUnit({ atoms: [{ value, isSearch: false }], isSimple: true, isOrdering: true }, level, trace)
 }
 
 /** Traces a condition that decides about no rows of the level, such as a FILTER; also notes what it compares. */
-export function traceCondition(node: unknown, scope: Scope, level: Level | null, trace: Trace): Value {
+export function traceCondition(
+  node: unknown,
+  scope: Scope,
+  level: Level | null,
+  trace: Trace,
+  isOrdering = false,
+): Value {
   const value = traceExpression(node, scope, trace)
   trace.addPredicates(tellsOf(value))
-  level?.units.push({ atoms: [{ value, isSearch: false }], isSimple: true })
+  level?.units.push({ atoms: [{ value, isSearch: false }], isSimple: true, isOrdering })
   return value
 }
 
-function addUnit(unit: { atoms: readonly Atom[]; isSimple: boolean }, level: Level, trace: Trace): void {
+function addUnit(unit: Unit, level: Level, trace: Trace): void {
   level.units.push(unit)
   for (const { value } of unit.atoms) {
     const tells = tellsOf(value)
@@ -122,5 +128,16 @@ function isJoinedText(node: unknown): boolean {
 
 /** Two columns that JOIN USING or NATURAL JOIN compares. */
 export function addEquality(left: Value, right: Value, level: Level, trace: Trace): void {
-  addDecision(combineBits([left, right]), level, trace)
+  addUnit(
+    { atoms: [{ value: combineBits([left, right]), isSearch: false }], isSimple: true, isOrdering: false },
+    level,
+    trace,
+  )
+}
+
+/** What decides which rows there are by being matched with each other, such as the arguments of a function in FROM. */
+export function addMatch(value: Value, level: Level, trace: Trace): void {
+  const unit = { atoms: [{ value, isSearch: false }], isSimple: true, isOrdering: false }
+  if (isNone(tellsOf(value))) level.units.push(unit)
+  else addUnit(unit, level, trace)
 }

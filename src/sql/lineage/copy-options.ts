@@ -1,6 +1,6 @@
 import type { CopyFormat } from '../../core/lineage.ts'
 import { tagged } from '../parse-tree.ts'
-import { fieldsOf, listOf, toFields } from './tree.ts'
+import { fieldsOf, listOf, stringOf, toFields } from './tree.ts'
 
 /** Options that change nothing about how values are written. */
 const otherOptions: ReadonlySet<string> = new Set([
@@ -69,5 +69,5 @@ function isUtf8(name: string | null): boolean {
 function textOf(value: unknown): string | null {
   const found = tagged(value)
   if (found?.tag !== 'String') return null
-  return String(toFields(found.fields)['sval'] ?? '')
+  return stringOf(toFields(found.fields)['sval']) ?? ''
 }

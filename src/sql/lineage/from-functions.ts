@@ -1,5 +1,6 @@
 import { tagged } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
+import { addMatch } from './conditions.ts'
 import { traceFunctionCall } from './calls.ts'
 import type { Item, Trace } from './context.ts'
 import { traceBelow, traceExpression } from './expressions.ts'
@@ -94,6 +95,7 @@ function tableItem(node: Fields, names: readonly unknown[], place: FromPlace, tr
   const { alias, ...parts } = node
   const value = traceBelow(parts, place.lateral, trace)
   noteRows(value, place)
+  addMatch(value, place.level, trace)
   const columns = names.map((name) => ({ name: typeof name === 'string' ? name : '', value }))
   return itemOf({ name: aliasOf(alias), columns, rest: null }, alias, place, trace)
 }

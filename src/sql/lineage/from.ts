@@ -266,9 +266,9 @@ function withAliases(
     return { columns: columns.map((column, index) => ({ ...column, name: names[index] ?? column.name })), rest: null }
   }
   // Where the positions are not certain, each name may be any of the columns.
-  const any = either([...columns.map(({ value }) => value), given.rest])
-  const renamed = names.map((name) => ({ name, value: any, isDoubtful: false }))
-  return { columns: [...renamed, ...columns], rest: any }
+  const whole = either([...columns.map(({ value }) => value), given.rest])
+  const renamed = names.map((name) => ({ name, value: whole, isDoubtful: false }))
+  return { columns: [...renamed, ...columns], rest: whole }
 }
 
 /** The fields of a list of column definitions, all with one value. */

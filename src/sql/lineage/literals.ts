@@ -42,10 +42,20 @@ function collect(node: unknown, constants: (string | null)[], parameters: number
 /** The text of a constant. The parser leaves out what is empty, zero or false. */
 function constantOf(fields: Readonly<Record<string, unknown>>): string | null {
   if (fields['isnull'] === true) return null
-  const { sval, fval, ival, boolval, bsval } = fields
-  if (isFields(sval)) return String(sval['sval'] ?? '')
-  if (isFields(fval)) return String(fval['fval'] ?? '')
-  if (isFields(ival)) return String(ival['ival'] ?? 0)
-  if (isFields(boolval)) return String(boolval['boolval'] ?? false)
-  return isFields(bsval) ? String(bsval['bsval'] ?? '') : ''
+  const kinds = [
+    ['sval', ''],
+    ['fval', ''],
+    ['ival', '0'],
+    ['boolval', 'false'],
+    ['bsval', ''],
+  ] as const
+  for (const [kind, empty] of kinds) {
+    const holder = fields[kind]
+    if (isFields(holder)) return scalarOf(holder[kind]) ?? empty
+  }
+  return ''
+}
+
+function scalarOf(value: unknown): string | null {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
 }

@@ -34,6 +34,8 @@ export interface Unit {
   readonly atoms: readonly Atom[]
   /** Whether the unit is an OR of atoms, or a single one. */
   readonly isSimple: boolean
+  /** Whether it compares rows with each other, as sorting and grouping do. */
+  readonly isOrdering: boolean
 }
 
 /** A part of a condition that AND, OR and NOT do not divide further. */

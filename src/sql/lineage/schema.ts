@@ -210,6 +210,10 @@ const unknownColumn: ColumnSources = { sources: 'unknown', direct: null }
 
 function versionOf(pending: readonly PendingRelation[]): string {
   if (pending.length === 0) return '0'
-  const plain = JSON.stringify(pending, (_name, value: unknown) => (value instanceof Set ? [...value].sort() : value))
+  const plain = JSON.stringify(pending, (_name, value: unknown) =>
+    value instanceof Set
+      ? [...(value as ReadonlySet<string>)].toSorted((left, right) => (left < right ? -1 : 1))
+      : value,
+  )
   return createHash('sha256').update(plain).digest('base64url').slice(0, 22)
 }

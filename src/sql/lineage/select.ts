@@ -1,6 +1,7 @@
 import { noSources } from '../../core/lineage.ts'
 import { isFields, tagged, textsOf } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
+import { hasColumn } from './column-names.ts'
 import { addCondition, addDecision } from './conditions.ts'
 import { innerScope, Untraceable, unknownResult } from './context.ts'
 import type { QueryResult, Scope, Trace } from './context.ts'
@@ -117,7 +118,8 @@ function addNamed(node: unknown, { targets, scope, level, isGroup }: NamePlace, 
   const named = parts.length === 1 ? targets.named(parts[0] ?? '') : null
   if (named !== null) addDecision(named, level, trace)
   // ORDER BY takes an output's name before a column's, GROUP BY the other way round; noting both is never too little.
-  if (named === null || isGroup) addCondition(node, scope, level, trace)
+  const isColumn = isGroup && hasColumn(parts[0] ?? '', scope)
+  if (named === null || isColumn) addCondition(node, scope, level, trace, true)
 }
 
 /** The keys of a GROUP BY, those inside of grouping sets included. */
@@ -138,7 +140,8 @@ function traceValues(node: Fields, scope: Scope, level: Level, trace: Trace): Qu
     value: either(rows.map((row) => row[index] ?? nullValue)),
   }))
   const targets = { columns, any: either(columns.map(({ value }) => value)) }
-  for (const each of listOf(node['sortClause'])) addCondition(fieldsOf(each, 'SortBy')?.['node'], scope, level, trace)
+  for (const each of listOf(node['sortClause']))
+    addCondition(fieldsOf(each, 'SortBy')?.['node'], scope, level, trace, true)
   for (const part of [node['limitCount'], node['limitOffset']]) {
     if (part === undefined) continue
     const value = traceExpression(part, scope, trace)

@@ -62,9 +62,11 @@ function eitherArm(values: readonly Value[], armHints: Sources): Value {
 
 function comparedIn(left: QueryResult, right: QueryResult, trace: Trace): QueryResult['rowSources'] {
   const { classification } = trace.schema
-  const pairs = pair(left, right)?.map(({ values }) => values) ?? [[left.any, right.any]]
+  const pairs: readonly (readonly [Value, Value])[] = pair(left, right)?.map(({ values }) => values) ?? [
+    [left.any, right.any],
+  ]
   return unionAll(
-    pairs.flatMap(([first = unknownValue, second = unknownValue]) => {
+    pairs.flatMap(([first, second]) => {
       const isCarried =
         areTagsCarried(first.sources, second.sources, classification) &&
         areTagsCarried(second.sources, first.sources, classification)
@@ -104,7 +106,7 @@ function ordered(node: Fields, both: QueryResult, outer: Scope, trace: Trace): Q
     const key = fieldsOf(each, 'SortBy')?.['node']
     const number = toFields(fieldsOf(key, 'A_Const')?.['ival'])['ival']
     if (typeof number === 'number') addDecision(entry.columns[number - 1]?.value ?? both.any, level, trace)
-    else addCondition(key, scope, level, trace)
+    else addCondition(key, scope, level, trace, true)
   }
   for (const part of [node['limitCount'], node['limitOffset']]) {
     if (part === undefined) continue

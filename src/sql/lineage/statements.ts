@@ -1,6 +1,6 @@
 import { noSources } from '../../core/lineage.ts'
 import type { Sources } from '../../core/lineage.ts'
-import { tagged } from '../parse-tree.ts'
+import { tagged, textsOf } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
 import { queryTags } from '../queries.ts'
 import { relationOf } from '../walk.ts'
@@ -137,7 +137,7 @@ function noteCreated(into: Fields, result: QueryResult, trace: Trace): void {
   trace.changesCatalog = true
   const relation = toFields(into['rel'])
   const { schema, name } = relationOf(relation)
-  const names = listOf(into['colNames']).map((each) => String(toFields(tagged(each)?.fields)['sval'] ?? ''))
+  const names = textsOf(into['colNames'])
   if (result.columns === null) {
     trace.hazard(`makes ${name} out of columns that cannot be told`, allOf(result).sources)
   }

@@ -4,7 +4,7 @@ import type { Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
 import { nameOfExpression } from './output-names.ts'
 import { fieldsOf, listOf } from './tree.ts'
-import { either, plainValue, unknownValue } from './value.ts'
+import { either, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
 
 /** The output columns of a SELECT or RETURNING list, each traced when it is first asked for. */
@@ -138,8 +138,8 @@ function bareStar(scope: Scope): Expansion {
     if (item.rest !== null) rests.push(item.rest)
     for (const column of item.columns) fields.push(column)
   }
-  const any = either([...fields.map(({ value }) => value), ...rests])
-  return { fields: rests.length === 0 ? fields : null, any: fields.length + rests.length === 0 ? plainValue : any }
+  const whole = either([...fields.map(({ value }) => value), ...rests])
+  return { fields: rests.length === 0 ? fields : null, any: whole }
 }
 
 function qualifiedStar(qualifier: readonly string[], scope: Scope, trace: Trace): Expansion {

@@ -118,13 +118,13 @@ class CachingTracer implements Tracer {
   }
 }
 
+/** Groups of commands that change no catalog. */
+const harmlessGroups: ReadonlySet<unknown> = new Set(['session', 'read', 'write'])
+
 const changingLineage: StatementLineage = { ...cleanLineage, changesCatalog: true }
 
 /** By its commands, for when nothing is classified and nothing needs to be parsed again. */
 function mayChangeCatalog({ commands, opaque }: StatementAnalysis): boolean {
-  const harmless: readonly (string | undefined)[] = ['session', 'read', 'write']
-  return (
-    opaque !== null ||
-    commands.some(({ name }) => !harmless.includes(commandGroups.get(name)) || name === 'SELECT INTO')
-  )
+  if (opaque !== null) return true
+  return commands.some(({ name }) => !harmlessGroups.has(commandGroups.get(name)) || name === 'SELECT INTO')
 }

@@ -98,6 +98,12 @@ function applyWithin(atom: Atom, unit: Unit, { level, trace }: { level: Level; t
   let isNew = false
   for (const { entry, positions, own } of partsOf(atom.value.references, trace)) {
     if (isNone(own)) continue
+    if (unit.isOrdering && positions.some((position) => !isPure(valueAt(entry, position)) && !isBit(entry, position))) {
+      isNew = taintAll(entry, own) || isNew
+      entry.level.rowSources = union(entry.level.rowSources, own)
+      if (entry.level !== level) level.outerTaint = union(level.outerTaint, own)
+      continue
+    }
     for (const position of positions) {
       if (!isNone(tellsAt(entry, position))) continue
       if (!taintColumn(entry, position, own)) continue
@@ -124,9 +130,20 @@ function partsOf(references: References, trace: Trace): readonly Part[] {
       entry,
       positions,
       own: unionAll(sources),
-      isClassified: positions.every((position) => !isNone(valueAt(entry, position)?.sources ?? noSources)),
+      isClassified: positions.every((position) => isPure(valueAt(entry, position))),
     }
   })
+}
+
+/** Whether a column tells no more than one bit of anything classified. */
+function isBit(entry: Entry, position: number): boolean {
+  const value = valueAt(entry, position)
+  return value !== null && isNone(value.sources) && !isNone(tellsOf(value))
+}
+
+/** Whether it is a classified value in every row. */
+function isPure(value: Value | null): boolean {
+  return value !== null && !isNone(value.sources) && !value.isMixed
 }
 
 /** What the column itself tells of, apart from what was learnt later. */

@@ -34,6 +34,11 @@ export interface Value {
   readonly isSynthetic: boolean
   /** Whether it only counts rows. */
   readonly isCount: boolean
+  /**
+   * Whether it may be a classified value in one row and another in the next, as in a UNION of both: comparing rows with
+   * each other then compares the two.
+   */
+  readonly isMixed: boolean
   /** Whether an expression put it together, so that one-bit knowledge that is found later is promoted as well. */
   readonly isCombined: boolean
 }
@@ -61,6 +66,7 @@ export const plainValue: Value = {
   isSynthetic: true,
   isCount: false,
   isCombined: false,
+  isMixed: false,
 }
 
 /** What nothing is known of: it may derive from every classified column. */
@@ -76,7 +82,15 @@ export function combine(values: readonly Value[]): Value {
   if (values.length === 0) return plainValue
   const merged = merge(values)
   const sources = union(merged.sources, union(merged.hints, merged.presence))
-  return { ...merged, sources, hints: noSources, presence: noSources, isCount: false, isCombined: true }
+  return {
+    ...merged,
+    sources,
+    hints: noSources,
+    presence: noSources,
+    isCount: false,
+    isCombined: true,
+    isMixed: isMixture(values),
+  }
 }
 
 /** As `combine` for what yields no more than one bit again: a comparison, NOT, AND, OR, a count's cast. */
@@ -84,9 +98,18 @@ export function combineBits(values: readonly Value[]): Value {
   return { ...merge(values), isCount: false }
 }
 
+/** Whether a classified value meets one that another column, or the row, decides about. */
+function isMixture(values: readonly Value[]): boolean {
+  if (values.some((value) => value.isMixed)) return true
+  return (
+    values.some((value) => !isNone(value.sources)) &&
+    values.some((value) => isNone(value.sources) && value.references.size > 0)
+  )
+}
+
 /** Everything of all values, each kind of knowledge kept apart. */
 function merge(values: readonly Value[]): Value {
-  let { sources, hints, presence, references, innerReferences, isSynthetic, isCount, isCombined } = plainValue
+  let { sources, hints, presence, references, innerReferences, isSynthetic, isCount, isCombined, isMixed } = plainValue
   for (const value of values) {
     sources = union(sources, value.sources)
     hints = union(hints, value.hints)
@@ -96,8 +119,20 @@ function merge(values: readonly Value[]): Value {
     isSynthetic &&= value.isSynthetic
     isCount ||= value.isCount
     isCombined ||= value.isCombined
+    isMixed ||= value.isMixed
   }
-  return { ...plainValue, sources, hints, presence, references, innerReferences, isSynthetic, isCount, isCombined }
+  return {
+    ...plainValue,
+    sources,
+    hints,
+    presence,
+    references,
+    innerReferences,
+    isSynthetic,
+    isCount,
+    isCombined,
+    isMixed,
+  }
 }
 
 /**
@@ -115,6 +150,7 @@ export function either(values: readonly Value[]): Value {
   return {
     ...merged,
     isSynthetic: values.some((value) => value.isSynthetic),
+    isMixed: merged.isMixed || new Set(informative.map((value) => isNone(value.sources))).size > 1,
     direct: isSame((value) => value.direct) ? model.direct : null,
     type: isSame((value) => value.type) ? model.type : 0,
     typeModifier: isSame((value) => value.typeModifier) ? model.typeModifier : -1,
@@ -147,7 +183,7 @@ function eitherFields(values: readonly Value[]): readonly Field[] | null {
 /** A whole row of these fields. */
 export function rowOf(fields: readonly Field[], type: Oid): Value {
   const merged = merge(fields.map((field) => field.value))
-  return { ...merged, type, fields, isCount: false }
+  return { ...merged, type, fields, isCount: false, isMixed: false }
 }
 
 /** The value with more that it derives from; it is then nothing exactly any more. */
