@@ -238,14 +238,16 @@ export class DatabaseProtection implements Protects {
 
   /** One refresh for all who ask at a time, and not more than one a second. */
   #refreshForced(): Promise<void> {
-    this.#forced ??= (async () => {
-      const waitMs = this.#forcedAtMs + forcedRefreshPauseMs - Date.now()
-      if (waitMs > 0) await sleep(waitMs, undefined, { ref: false })
-      this.#forcedAtMs = Date.now()
-      this.#forced = null
-      await this.#refreshNow()
-    })()
+    this.#forced ??= this.#refreshAfterPause()
     return this.#forced
+  }
+
+  async #refreshAfterPause(): Promise<void> {
+    await sleep(Math.max(0, this.#forcedAtMs + forcedRefreshPauseMs - Date.now()), undefined, { ref: false })
+    this.#forcedAtMs = Date.now()
+    // Whoever asks from here on may ask about what this one does not see any more.
+    this.#forced = null
+    await this.#refreshNow()
   }
 
   #take(catalog: Catalog): void {

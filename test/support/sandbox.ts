@@ -67,6 +67,8 @@ export interface SandboxOptions {
   /** Gives the database role superuser rights, as the direct connection has. */
   readonly role?: string
   readonly setUp?: string
+  /** The text of a classification file for the database. */
+  readonly classification?: string
 }
 
 /** Starts it all; about a second. */
@@ -119,7 +121,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
             credential: { password: postgres.password },
             labels: new Map([['env', 'test']]),
             safeFunctions: [],
-            classification: null,
+            classification: await writeClassification(directory, options.classification),
             catalogRefreshMs: 60_000,
           },
         ],
@@ -190,6 +192,13 @@ function joined(
     },
   }
   return sandbox
+}
+
+async function writeClassification(directory: string, text: string | undefined): Promise<string | null> {
+  if (text === undefined) return null
+  const file = join(directory, 'classification.yaml')
+  await writeFile(file, text)
+  return file
 }
 
 async function writePolicies(directory: string, text: string): Promise<void> {
