@@ -36,7 +36,7 @@ export async function benchLatency(
     shown(median(p95)),
     shown(median(p99)),
     name === 'direct' ? '-' : shown(added(name)),
-    name === 'Postern' ? times(added(name) / added('PgBouncer')) : '-',
+    name.startsWith('Postern') ? times(added(name) / added('PgBouncer')) : '-',
   ])
   return table(
     ['prepared select, 1 client', 'p50 µs', 'p95 µs', 'p99 µs', 'added to p50 µs', 'added / PgBouncer'],

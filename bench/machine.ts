@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { cpus, loadavg, release, totalmem } from 'node:os'
-import { type Contest, pgbouncerVersion } from './contenders.ts'
+import type { Contest } from './contenders.ts'
 import type { BenchOptions } from './options.ts'
+import { pgbouncerVersion } from './start-pgbouncer.ts'
 
 /** What a figure depends on, as a Markdown list. */
 export async function machineFacts(contest: Contest, options: BenchOptions): Promise<string> {

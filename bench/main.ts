@@ -10,6 +10,7 @@ import { type BenchOptions, readOptions, usage } from './options.ts'
 import { benchPgbench } from './pgbench.ts'
 import { profileGateway } from './profile.ts'
 import { benchSessions } from './sessions.ts'
+import { benchUntouched } from './untouched.ts'
 
 const tell = (text: string): void => console.error(`… ${text}`)
 
@@ -57,15 +58,20 @@ async function measure(
   options: BenchOptions,
   add: (title: string, text: string) => void,
 ): Promise<void> {
-  const { direct, pgbouncer, freshPgbouncer, postern } = contest
-  const contenders = pgbouncer === null ? [direct, postern] : [direct, pgbouncer, postern]
+  const { direct, pgbouncer, freshPgbouncer } = contest
+  const bouncers = pgbouncer === null ? [] : [pgbouncer]
+  const contenders = [direct, ...bouncers, contest.postern.contender, contest.classified.contender]
   const { parts, rounds, bulkMb } = options
   if (parts.includes('pgbench')) add('pgbench', await benchPgbench(contenders, options, tell))
+  if (parts.includes('untouched'))
+    add('Statements that touch nothing classified', await benchUntouched(contest, options, tell))
   if (parts.includes('latency')) {
     tell('latency')
     add('Latency', await benchLatency(contenders, { rounds }))
   }
-  if (parts.includes('bulk')) add('Bulk results', await benchBulk(contenders, { rounds, bulkMb }, tell))
+  if (parts.includes('bulk')) {
+    add('Bulk results', await benchBulk([...contenders, contest.masking.contender], { rounds, bulkMb }, tell))
+  }
   if (parts.includes('sessions')) {
     tell('new sessions')
     const all = freshPgbouncer === null ? contenders : [...contenders, freshPgbouncer]
@@ -73,7 +79,7 @@ async function measure(
   }
   if (parts.includes('micro')) {
     tell('micro-benchmarks')
-    add('Micro-benchmarks', await benchMicro())
+    add('Micro-benchmarks', await benchMicro(contest.postgres))
   }
   if (parts.includes('profile')) add('Profiles', await profileGateway(contest, tell))
 }

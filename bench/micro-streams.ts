@@ -7,8 +7,11 @@ import { ClientStream } from '../src/gateway/client-stream.ts'
 import { Exchange } from '../src/gateway/exchange.ts'
 import { FrontendMessages } from '../src/gateway/frontend-messages.ts'
 import { createStatementEncoder, sessionMembers } from '../src/gateway/record.ts'
+import type { Protects } from '../src/gateway/services.ts'
+import { protectSession } from '../src/gateway/session-protection.ts'
 import { StatementWay } from '../src/gateway/statement.ts'
 import type { Decider } from '../src/policy/policy.ts'
+import { createRedactor } from '../src/redaction/redact.ts'
 import type { Analyzer } from '../src/sql/analyze.ts'
 import { bindComplete, encodeCommandComplete, encodeReadyForQuery, parseComplete } from '../src/wire/backend.ts'
 import {
@@ -36,10 +39,12 @@ interface Domains {
   readonly decider: Decider
   readonly journal: Journal
   readonly principal: Principal
+  /** Of a database with a classification of columns that are not touched here. */
+  readonly protection: Protects
 }
 
 /** A session without its sockets: what it would send is thrown away. */
-function createRelay({ analyzer, decider, journal, principal }: Domains) {
+function createRelay({ analyzer, decider, journal, principal }: Domains, protects: Protects | null = null) {
   const exchange = new Exchange('postgres')
   exchange.settings.report('search_path', '"$user", public')
   const { names, settings } = exchange
@@ -49,24 +54,37 @@ function createRelay({ analyzer, decider, journal, principal }: Domains) {
     client: { address: '127.0.0.1', port: 50_000, application: 'pgbench', tls: null },
     database: 'bench',
   })
+  const redaction = protects === null ? null : createRedactor({ key: Buffer.alloc(32, 7) })
   const services = {
     identity: { identify: () => Promise.resolve(principal) },
     policy: decider,
     journal,
     log: console,
-    redaction: null,
-    statementMembers: createStatementEncoder(null),
+    redaction,
+    statementMembers: createStatementEncoder(redaction),
   }
-  const way = new StatementWay(services, {
+  const waitFor = () => undefined
+  const resource = { name: 'bench', labels: new Map() }
+  const connect = () => Promise.reject(new Error('nobody connects here'))
+  const protection = protectSession({
+    database: { resource, role: 'postgres', sql: analyzer, protection: protects, connect },
     principal,
-    database: { resource: { name: 'bench', labels: new Map() }, sql: analyzer },
+    policy: decider,
+    exchange,
+    facts: () => way.sessionFacts(),
+    send: waitFor,
+    waitFor,
+  })
+  const way: StatementWay = new StatementWay(services, {
+    principal,
+    database: { resource, sql: analyzer },
     client: { address: '127.0.0.1', isTls: false },
     names,
     settings,
     members,
-    protection: null,
+    protection,
   })
-  const frontendMessages = new FrontendMessages(exchange, way, () => undefined)
+  const frontendMessages = new FrontendMessages(exchange, way, waitFor)
   const client = new ClientStream(frontendMessages, {
     forward: () => undefined,
     fail: (error) => {
@@ -75,7 +93,7 @@ function createRelay({ analyzer, decider, journal, principal }: Domains) {
     terminated: () => undefined,
   })
   const news = { sessionChanged: () => undefined, fatal: () => undefined }
-  const backendMessages = new BackendMessages(exchange, { journal, members, news, guard: null })
+  const backendMessages = new BackendMessages(exchange, { journal, members, news, guard: protection })
   return { client, backend: new BackendStream(backendMessages, { deliver: () => undefined }) }
 }
 
@@ -88,32 +106,46 @@ export async function benchStreams(domains: Domains): Promise<StreamFigures> {
     Buffer.from('\0\x01abalance\0\0\0\0\0\0\0\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0', 'latin1'),
   )
   const one = encodeCommandComplete('SELECT 1')
-  const prepared = createRelay(domains)
-  prepared.client.receive(Buffer.concat([encodeParse({ name: 'P_0', sql: selectSql }), sync]))
-  prepared.backend.receive(Buffer.concat([parseComplete, ready]))
+  const prepare = ({ client, backend }: ReturnType<typeof createRelay>): void => {
+    client.receive(Buffer.concat([encodeParse({ name: 'P_0', sql: selectSql }), sync]))
+    backend.receive(Buffer.concat([parseComplete, ready]))
+  }
+  const plain = createRelay(domains)
+  const classified = createRelay(domains, domains.protection)
+  prepare(plain)
+  prepare(classified)
   const bind = encodeBind({ statement: 'P_0', parameters: [Buffer.from('12345')] })
   const question = Buffer.concat([bind, encodeDescribe('P', ''), encodeExecute('', 0), sync])
   const answer = Buffer.concat([bindComplete, description, row, one, ready])
-  const simple = createRelay(domains)
   const simpleQuestion = encodeQuery('SELECT abalance FROM pgbench_accounts WHERE aid = 12345;')
   const simpleAnswer = Buffer.concat([description, row, one, ready])
+  let count = 0
+  const newQuestion = (): Buffer =>
+    encodeQuery(`SELECT abalance FROM pgbench_accounts WHERE aid = ${String((count += 1))};`)
+  const transactions: { what: string; us: number }[] = []
+  for (const [suffix, relay] of [
+    ['', plain],
+    [', with a classification', classified],
+  ] as const) {
+    const exchange = (ask: () => Buffer, reply: Buffer): Promise<number> =>
+      timeExchanges(domains.journal, () => {
+        relay.client.receive(ask())
+        relay.backend.receive(reply)
+      })
+    transactions.push(
+      { what: `relay: prepared select, with journal${suffix}`, us: await exchange(() => question, answer) },
+      {
+        what: `relay: simple select seen before, with journal${suffix}`,
+        us: await exchange(() => simpleQuestion, simpleAnswer),
+      },
+      {
+        what: `relay: simple select never seen before, with journal${suffix}`,
+        us: await exchange(newQuestion, simpleAnswer),
+      },
+    )
+  }
   return {
-    transactions: [
-      {
-        what: 'relay: prepared select, with journal',
-        us: await timeExchanges(domains.journal, () => {
-          prepared.client.receive(question)
-          prepared.backend.receive(answer)
-        }),
-      },
-      {
-        what: 'relay: simple select seen before, with journal',
-        us: await timeExchanges(domains.journal, () => {
-          simple.client.receive(simpleQuestion)
-          simple.backend.receive(simpleAnswer)
-        }),
-      },
-    ],
+    transactions,
     bulk: [
       { what: 'BackendStream: rows of 95 B', mbPerS: bulkOut(domains, 90) },
       { what: 'BackendStream: rows of 2 KB', mbPerS: bulkOut(domains, 2_000) },

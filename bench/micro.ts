@@ -11,13 +11,18 @@ import type { TextAnalysis } from '../src/core/statement.ts'
 import { createStatementEncoder, sessionMembers } from '../src/gateway/record.ts'
 import { createDecider, type Decider, loadPolicySet } from '../src/policy/policy.ts'
 import { createAnalyzer } from '../src/sql/analyze.ts'
+import type { SandboxPostgres } from '../sandbox/postgres.ts'
 import { median, shown, table } from './figures.ts'
+import { openProtection } from './micro-database.ts'
+import { benchLineage } from './micro-lineage.ts'
+import { benchMasking } from './micro-masking.ts'
 import { benchStreams, type StreamFigures } from './micro-streams.ts'
 import { ownTimeUs } from './processor-time.ts'
 import { analyticalSql, selectSql, updateSql } from './statements.ts'
+import { time, timeCold, timeOnce } from './timing.ts'
 
-/** Times the parts of the path one by one, in this process and without sockets. */
-export async function benchMicro(): Promise<string> {
+/** Times the parts of the path one by one, in this process and without the sockets of clients. */
+export async function benchMicro(postgres: SandboxPostgres): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'postern-micro-'))
   const analyzer = await createAnalyzer()
   const policySet = await loadPolicySet(join(import.meta.dirname, '..', 'deploy', 'starter', 'policies'))
@@ -33,6 +38,7 @@ export async function benchMicro(): Promise<string> {
     signingKey: loadOrCreateSigningKey(join(directory, 'key.pem')),
     gatewayId: newGatewayId(),
   })
+  const protection = await openProtection(postgres, directory)
   const rows: string[][] = []
   const add = (what: string, us: number): number => rows.push([what, shown(us)])
   try {
@@ -70,16 +76,20 @@ export async function benchMicro(): Promise<string> {
       timeCold((number) => analyze(`${analyticalSql} -- ${String(number)}`)),
     )
     addDecisions(add, { decider, policySet, analyze })
-    const streams = await benchStreams({ analyzer, decider, journal, principal })
+    const streams = await benchStreams({ analyzer, decider, journal, principal, protection: protection.protects })
     addStreams(add, streams)
+    const lineage = await benchLineage(postgres, analyze)
     return [
       table(['one by one, in this process', 'processor µs'], rows),
       table(
         ['synthetic data, without sockets', 'MB/s'],
         streams.bulk.map(({ what, mbPerS }) => [what, shown(mbPerS)]),
       ),
+      lineage,
+      benchMasking(),
     ].join('\n\n')
   } finally {
+    await protection.close()
     await journal.close()
     await analyzer.close()
     await rm(directory, { recursive: true, force: true })
@@ -151,29 +161,6 @@ function firstOf(analysis: TextAnalysis): StatementRequest['statement'] {
   const [statement] = analysis.statements
   if (statement === undefined) throw new Error('the text holds no statement')
   return statement
-}
-
-/** Processor microseconds per call: the median of nine batches, after one that warms. */
-function time(calls: number, call: () => unknown): number {
-  const batches = Array.from({ length: 10 }, () => {
-    const startUs = ownTimeUs()
-    for (let index = 0; index < calls; index += 1) call()
-    return (ownTimeUs() - startUs) / calls
-  })
-  return median(batches.slice(1))
-}
-
-/** Microseconds of the clock of one call, which is too short for the account of processor time. */
-function timeOnce(call: () => unknown): number {
-  const startMs = performance.now()
-  call()
-  return (performance.now() - startMs) * 1_000
-}
-
-/** The median over single calls that each get another number. */
-function timeCold(call: (number: number) => unknown): number {
-  const times = Array.from({ length: 300 }, (_, number) => timeOnce(() => call(number)))
-  return median(times.slice(100))
 }
 
 async function timeTurns(turn: () => Promise<void>): Promise<number> {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-export type Part = 'pgbench' | 'latency' | 'bulk' | 'sessions' | 'micro' | 'profile'
+export type Part = 'pgbench' | 'untouched' | 'latency' | 'bulk' | 'sessions' | 'micro' | 'profile'
 export type Script = 'select-only' | 'tpcb-like'
 export type Mode = 'simple' | 'extended' | 'prepared'
 
@@ -20,13 +20,13 @@ export interface BenchOptions {
   readonly command: string
 }
 
-const allParts: readonly Part[] = ['pgbench', 'latency', 'bulk', 'sessions', 'micro', 'profile']
+const allParts: readonly Part[] = ['pgbench', 'untouched', 'latency', 'bulk', 'sessions', 'micro', 'profile']
 const allScripts: readonly Script[] = ['select-only', 'tpcb-like']
 const allModes: readonly Mode[] = ['prepared', 'simple', 'extended']
 
 export const usage = `npm run bench -- [options]
 
-  --quick            fewer shapes of load and smaller results: about two minutes
+  --quick            fewer shapes of load and smaller results: about four minutes
   --only PARTS       ${allParts.join(',')}; all but profile unless told
   --scripts NAMES    ${allScripts.join(',')}
   --modes NAMES      ${allModes.join(',')}

@@ -7,33 +7,53 @@ import type { Contender, Contest } from './contenders.ts'
 import { table } from './figures.ts'
 import { runPgbench } from './pgbench.ts'
 import { summarizeProfile } from './profile-summary.ts'
+import type { StartedPostern } from './start-postern.ts'
 import { WireClient } from './wire-client.ts'
 
 /** Kept beside the results and out of the repository. */
 const directory = join(import.meta.dirname, 'results', 'profiles')
 
-const loads: Readonly<Record<string, (contender: Contender) => Promise<unknown>>> = {
-  'prepared-select': (contender) =>
-    runPgbench(contender, { script: 'select-only', mode: 'prepared', clients: 8, seconds: 6 }),
-  bulk: async (contender) => {
-    const client = await WireClient.logIn(contender)
-    await client.query(bulkQueries['narrow rows (95 B)'](300))
-    await client.query(bulkQueries['wide rows (2 KB)'](600))
-    await client.close()
-  },
+interface ProfiledLoad {
+  readonly name: 'postern' | 'classified' | 'masking'
+  load(contender: Contender): Promise<unknown>
 }
 
-/** Profiles a Postern under two loads and counts its system calls; the profiles stay in bench/results/profiles. */
+const preparedSelect = (contender: Contender): Promise<unknown> =>
+  runPgbench(contender, { script: 'select-only', mode: 'prepared', clients: 8, seconds: 6 })
+
+/** Runs queries one after the other. */
+function querying(...texts: readonly string[]): ProfiledLoad['load'] {
+  return async (contender) => {
+    const client = await WireClient.logIn(contender)
+    for (const sql of texts) await client.query(sql)
+    await client.close()
+  }
+}
+
+const loads: Readonly<Record<string, ProfiledLoad>> = {
+  'prepared-select': { name: 'postern', load: preparedSelect },
+  'prepared-select-classified': { name: 'classified', load: preparedSelect },
+  bulk: {
+    name: 'postern',
+    load: querying(bulkQueries['narrow rows (95 B)'](300), bulkQueries['wide rows (2 KB)'](600)),
+  },
+  'bulk-masking': { name: 'masking', load: querying(bulkQueries['ten texts (240 B)'](300)) },
+  'copy-masking': { name: 'masking', load: querying(bulkQueries['COPY of ten texts'](300)) },
+}
+
+/** Profiles Posterns under several loads and counts their system calls; the profiles stay in bench/results/profiles. */
 export async function profileGateway(contest: Contest, tell: (text: string) => void): Promise<string> {
   mkdirSync(directory, { recursive: true })
   const sections: string[] = []
-  for (const [name, load] of Object.entries(loads)) {
+  for (const [name, profiled] of Object.entries(loads)) {
     tell(`profile of ${name}`)
     const file = join(directory, `${name}.cpuprofile`)
+    const load = (contender: Contender): Promise<unknown> => profiled.load(contender)
+    const postern: StartedPostern = contest[profiled.name]
     // Warm first: what starting costs is not what running costs.
-    await load(contest.postern)
-    await contest.profilePostern(file, () => load(contest.postern))
-    sections.push(`### ${name}`, topFunctions(file), await countSystemCalls(contest.postern, load))
+    await load(postern.contender)
+    await postern.profile(file, () => load(postern.contender))
+    sections.push(`### ${name}`, topFunctions(file), await countSystemCalls(postern.contender, load))
   }
   return sections.join('\n\n')
 }

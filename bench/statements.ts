@@ -11,3 +11,9 @@ where c_custkey = o_custkey and l_orderkey = o_orderkey and l_suppkey = s_suppke
   and s_nationkey = n_nationkey and n_regionkey = r_regionkey and r_name = 'ASIA'
   and o_orderdate >= date '1994-01-01' and o_orderdate < date '1994-01-01' + interval '1' year
 group by n_name order by revenue desc`
+
+/** Ten columns of five tables of a web shop (those of test/workloads), a classified one among them. */
+export const joinSql = `SELECT o.id, o.state, o.placed_at, o.total, c.email, c.locale, a.country, i.quantity, i.unit_price, p.name
+FROM orders o JOIN customers c ON c.id = o.customer_id JOIN addresses a ON a.id = o.address_id
+  JOIN order_items i ON i.order_id = o.id JOIN products p ON p.id = i.product_id
+WHERE o.id = $1 ORDER BY p.name`

@@ -16,7 +16,8 @@ import {
   terminate,
 } from '../src/wire/frontend.ts'
 import { encodeStartupMessage, protocol30 } from '../src/wire/startup.ts'
-import { type Contender, databaseName } from './contenders.ts'
+import type { Contender } from './contenders.ts'
+import { databaseName } from './fill.ts'
 
 const headerBytes = 5
 /** Derived once for all log-ins, so that the load generator is not what is measured. */
