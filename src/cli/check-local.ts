@@ -4,7 +4,9 @@ import { access, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { loadOrCreateSigningKey } from '../audit/key.ts'
 import { isLocked } from '../audit/lock.ts'
-import type { Config, ListenConfig } from '../config.ts'
+import { readClassificationText, parseClassificationFile } from '../classification/file.ts'
+import { loadMemory } from '../classification/memory.ts'
+import type { Config, DatabaseConfig, ListenConfig } from '../config.ts'
 import { toPosternError } from '../core/errors.ts'
 import { loadPolicySet } from '../policy/policy.ts'
 import type { CheckResult } from './check.ts'
@@ -57,6 +59,33 @@ export async function checkPolicies(config: Config): Promise<CheckResult> {
     if (odd.length === 0) return { what, status: 'ok', found, remedy: null }
     const remedy = 'A policy about a name that does not exist permits and forbids nothing.'
     return { what, status: 'warning', found: [found, ...odd].join('\n'), remedy }
+  } catch (thrown) {
+    return failure(what, thrown)
+  }
+}
+
+/** The classifications: whether they can be used, and with them what the gateway remembers of them. */
+export function checkClassifications({ databases, masking }: Config): readonly CheckResult[] {
+  return [...databases.values()].flatMap((database) =>
+    database.classification === null ? [] : [checkClassification(database, database.classification, masking.state)],
+  )
+}
+
+function checkClassification({ name }: DatabaseConfig, path: string, state: string): CheckResult {
+  const what = `classification of ${name}`
+  try {
+    const file = parseClassificationFile(readClassificationText(path), path)
+    loadMemory(state, name)
+    let tagged = 0
+    let untagged = 0
+    for (const columns of file.columns.values()) {
+      for (const tags of columns.values()) {
+        if (tags.length > 0) tagged += 1
+        else untagged += 1
+      }
+    }
+    const found = `${path}: ${String(file.tags.size)} tags; it lists ${String(tagged)} columns with tags, ${String(untagged)} with none`
+    return { what, status: 'ok', found, remedy: null }
   } catch (thrown) {
     return failure(what, thrown)
   }

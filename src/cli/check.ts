@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { loadConfig } from '../config.ts'
 import { toPosternError } from '../core/errors.ts'
 import { checkDatabases, checkIssuers } from './check-network.ts'
-import { checkCertificate, checkJournal, checkPolicies } from './check-local.ts'
+import { checkCertificate, checkClassifications, checkJournal, checkPolicies } from './check-local.ts'
 import { configFile } from './config-file.ts'
 import { isColouredFor, visible } from './failure.ts'
 
@@ -50,6 +50,7 @@ export async function checkAll(file: string, reach: 'online' | 'offline'): Promi
     { what: 'configuration', status: 'ok', found: `${file}: ${count}`, remedy: null } as const,
     checkCertificate(config.listen, Date.now()),
     await checkPolicies(config),
+    ...checkClassifications(config),
     ...(await checkJournal(config.journal)),
   ]
   if (reach === 'offline') return local

@@ -40,6 +40,9 @@ databases:
     tls: { mode: ${answers.databaseTls} } # as sslmode of PostgreSQL; add \`ca: file\` for an authority of your own
     credential: { environment: ${answers.passwordVariable} } # or { file: ... } or { command: [...] }
     labels: { env: production } # for policies: resource.getTag("env")
+    # Which columns hold personal data and secrets, and what is shown instead. Take the # away, then let
+    # \`postern classify\` with --write propose it: see docs/guide/masking.md.
+    # classification: ${scalar(`${answers.database}.classification.yaml`)}
 
 # What they may do. Changes take effect at once, for running sessions too.
 policies: policies
@@ -49,6 +52,11 @@ journal:
   directory: journal
   durability: process # or disk: survives a power cut, and each statement waits for it
   signing_key: journal-key.pem # made at the first start; keep a copy of its .pub file elsewhere
+
+# What masking needs, for databases with a classification. Both are made at the first start; keep a backup of both.
+# masking:
+#   key: masking-key # pseudonyms are made with it
+#   state: masking-state # remembers what was classified, so that a renamed column keeps its tags
 
 session:
   expiry_grace_s: 30 # how long a statement may run on after its token has expired

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -133,6 +133,32 @@ describe('postern init', () => {
     assert.match(unit, new RegExp(`^WorkingDirectory=${dir}$`, 'mu'))
     assert.match(unit, /^KillMode=mixed$/mu, 'a second SIGTERM ends the gateway at once')
     assert.equal(existsSync(join(dir, 'journal')), false, 'checking creates nothing')
+  })
+
+  test('writes lines for masking that hold once their mark is taken away', async () => {
+    const dir = join(folder, 'masking')
+    await postern(['init', '--dir', dir, ...issuer, '--plaintext-on-loopback', '--database', 'shop'])
+    const file = join(dir, 'postern.yaml')
+    const text = readFileSync(file, 'utf8')
+    const lines = /^( *)# ?(classification:|masking:| {2}key:| {2}state:)/gmu
+    assert.equal(text.match(lines)?.length, 4)
+    writeFileSync(file, text.replaceAll(lines, '$1$2'))
+    const config = loadConfig(file, {})
+    assert.equal(config.databases.get('shop')?.classification, join(dir, 'shop.classification.yaml'))
+    assert.deepEqual(config.masking, { key: join(dir, 'masking-key'), state: join(dir, 'masking-state') })
+    const result = async () =>
+      (await checkAll(file, 'offline')).find(({ what }) => what === 'classification of shop') ?? null
+    assert.match((await result())?.found ?? '', /shop\.classification\.yaml cannot be read: it does not exist/u)
+    const classification =
+      'tags: { pii.email: partial }\ncolumns: { public.customers: { email: pii.email, city: none } }'
+    writeFileSync(join(dir, 'shop.classification.yaml'), classification)
+    assert.match((await result())?.found ?? '', /: 1 tags; it lists 1 columns with tags, 1 with none$/u)
+    mkdirSync(join(dir, 'masking-state'))
+    writeFileSync(join(dir, 'masking-state', 'shop.json'), 'broken')
+    const { status, found } = (await result()) ?? {}
+    assert.equal(status, 'failed')
+    assert.match(found ?? '', /^what was classified before cannot be read from /u)
+    assert.equal(existsSync(join(dir, 'masking-key')), false, 'checking creates nothing')
   })
 
   test('passes every value through, whatever it holds', async () => {
