@@ -98,6 +98,10 @@ test('values do not come out by comparing, counting, gating and putting bits tog
 })
 
 const comparisons = `
+select d.word from dict d where d.word is distinct from (select c.name from customers c where c.id = 1 and c.email like 'a%') and d.word is distinct from (select c.name from customers c where c.id = 2 and c.email like 'b%') ==> email
+select coalesce(max(name) filter (where email like 'a%'), '') || 'x' from customers ==> email
+select d.word in (select count(*)::text from customers where email like 'a%') from dict d ==> email
+select s.x || 'y' from (select 'a' x from customers where email like 'a%') s ==> email
 select d.word from dict d, lateral regexp_matches((select email from customers limit 1), '^' || d.word) m ==> email
 select d.word, regexp_matches((select email from customers limit 1), '^' || d.word) from dict d ==> email, email
 select d.word from dict d, customers c, json_table(c.profile, '$' passing d.word as w columns (a int path '$')) jt ==> profile
