@@ -10,6 +10,8 @@ before(async () => {
 after(() => shop.postgres.stop())
 
 const queries = `
+select (select s.e from dict d(email, n), (select email as e) s limit 1) from customers ==> =email
+with recursive t(a, b, c) as (select 'x', 'y', email from customers union all select b, c, c from t) select a from t ==> email
 select email from customers ==> =email
 select * from customers ==> -, -, =email, =phone, -, =backup_email, =profile, =birth, -, -, -
 select c from customers c ==> backup_email+birth+email+phone+profile
