@@ -17,6 +17,8 @@ export interface TraceContext {
   readonly schema: Schema
   /** Null where it is not certain. */
   readonly searchPath: readonly string[] | null
+  /** Whether of a PREPARE the statement that it prepares is asked about, and not the PREPARE itself. */
+  readonly isPrepared?: boolean
 }
 
 /**
@@ -25,7 +27,8 @@ export interface TraceContext {
  */
 export function traceStatement(statement: RawStatement, context: TraceContext): StatementLineage {
   const { schema, searchPath } = context
-  const node = statement.stmt
+  const prepared = context.isPrepared === true ? fieldsOf(statement.stmt, 'PrepareStmt') : null
+  const node = prepared === null ? statement.stmt : prepared['query']
   const tag = tagged(node)?.tag ?? ''
   if (schema.classification.columns.size === 0 && schema.pending.length === 0) {
     return { ...cleanLineage, changesCatalog: mayChangeCatalog(tag) || hasInto(fieldsOf(node, 'SelectStmt')) }

@@ -25,6 +25,7 @@ export interface TextMessage {
   readonly sql: string
   readonly key: string
   readonly searchPath: readonly string[] | null
+  readonly isPrepared: boolean
 }
 
 /** What a worker answers: first that it is ready, then one lineage for each text. */
@@ -47,13 +48,13 @@ port.on('message', (message: SchemaMessage | TextMessage) => {
 })
 port.postMessage({ state: 'ready' } satisfies WorkerAnswer, [])
 
-function lineageOf({ sql, key, searchPath }: TextMessage): StatementLineage {
+function lineageOf({ sql, key, searchPath, isPrepared }: TextMessage): StatementLineage {
   if (current?.key !== key) return unknownLineage('was traced over another state of the database')
   const outcome = parser.parse(sql)
   const [statement, ...others] = outcome.state === 'parsed' ? outcome.statements : []
   if (statement === undefined || others.length > 0) return unknownLineage('cannot be read')
   try {
-    return traceStatement(statement, { schema: current.schema, searchPath })
+    return traceStatement(statement, { schema: current.schema, searchPath, isPrepared })
   } catch (error) {
     if (error instanceof RangeError) return unknownLineage('is nested too deeply')
     throw error

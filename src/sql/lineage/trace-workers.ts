@@ -77,14 +77,17 @@ class Pool implements TraceWorkers {
       () => void this.#end('took too long to trace'),
       this.#options.deadlineMs ?? limits.parseDeadlineMs,
     )
-    const { schema, searchPath } = job.at
+    const { schema, searchPath, isPrepared = false } = job.at
     if (this.#key !== schema.key) {
       const { key, catalog, classification, pending } = schema
       const { data, version } = catalog
       worker.postMessage({ kind: 'schema', key, data, version, classification, pending } satisfies SchemaMessage, [])
       this.#key = key
     }
-    worker.postMessage({ kind: 'text', sql: job.sql, key: schema.key, searchPath } satisfies TextMessage, [])
+    worker.postMessage(
+      { kind: 'text', sql: job.sql, key: schema.key, searchPath, isPrepared } satisfies TextMessage,
+      [],
+    )
   }
 
   #start(): Worker {

@@ -63,7 +63,8 @@ class CachingTracer implements Tracer {
     }
     const found = known.get(key)
     if (found !== undefined) return found
-    const lineage = this.#traceNew(statement, at)
+    // The statement that PREPARE prepares has the whole text.
+    const lineage = this.#traceNew(statement, { ...at, isPrepared: statement.kind !== 'PREPARE' })
     for (const oldest of known.keys()) {
       if (known.size < lineagesPerStatementMax) break
       known.delete(oldest)
