@@ -50,6 +50,11 @@ select d.word from dict d order by d.word <-> (select email from customers limit
 select d.word from dict d order by (select email from customers where id = 1) = d.word desc limit 1 ==> email
 select first_value(d.word) over (order by abs(d.n - ascii(c.email))) from dict d, customers c ==> email
 select max(d.word) filter (where c.email like d.word || '%') from dict d, customers c ==> email
+select d.word from dict d order by d.word offset (select count(*) from dict o, customers c where o.word < c.email) limit 1 ==> email
+select d.word from dict d limit (select ascii(email) from customers where id = 1) ==> email
+(select word from dict) union all (select ch from alphabet) offset (select ascii(email) from customers) ==> email
+values ('a'), ('b') limit (select ascii(email) from customers) ==> email
+select id from customers order by id limit (select count(*) / 2 from customers) ==> -
 select a.ch from alphabet a join dict d on a.ch = d.word join customers c on c.email like d.word || '%' ==> email
 select a.ch from alphabet a where exists (select from dict d, customers c where c.email like d.word || '%' and d.word = a.ch) ==> email
 select n from generate_series(1, 200) n, customers where ascii(email) = n ==> email

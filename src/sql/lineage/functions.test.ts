@@ -10,6 +10,7 @@ before(async () => {
 after(() => shop.postgres.stop())
 
 const calls = `
+select greeted('hello', 'you'), greeted('hello') ==> -, ?
 select email(c), c.row_mail, row_mail(c), row_city(c), name(c) from customers c ==> =email, =email, =email, -, backup_email+birth+email+phone+profile
 select * from buyers ==> -, =email, -, -
 select * from whole ==> backup_email+birth+email+phone+profile

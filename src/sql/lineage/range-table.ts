@@ -19,6 +19,8 @@ export interface Level {
   rowHints: Sources
   /** Classified columns that decide how many there are, other than by choosing among those that are stored. */
   rowSources: Sources
+  /** Classified columns that a LIMIT or OFFSET is worked out from: which rows are left tells what they hold. */
+  cutSources: Sources
   /** What was learnt about entries of outer levels here: their rows were compared with these columns. */
   outerTaint: Sources
   /** What conditions here point to in outer levels. */
@@ -87,6 +89,7 @@ export class RangeTable {
       units: [],
       rowHints: noSources,
       rowSources: noSources,
+      cutSources: noSources,
       outerTaint: noSources,
       references: noReferences,
       rows: placeholder,

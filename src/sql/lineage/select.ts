@@ -1,4 +1,5 @@
 import { noSources } from '../../core/lineage.ts'
+import type { Sources } from '../../core/lineage.ts'
 import { isFields, tagged, textsOf } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
 import { hasColumn } from './column-names.ts'
@@ -89,15 +90,25 @@ function traceOrder(node: Fields, place: NamePlace, trace: Trace): QueryResult['
     if (tagged(each) !== null) addNamed(each, place, trace)
   }
   for (const each of listOf(node['sortClause'])) addNamed(fieldsOf(each, 'SortBy')?.['node'], place, trace)
-  let hints: QueryResult['rowHints'] = noSources
+  return traceLimits(node, { scope, level }, trace)
+}
+
+/** LIMIT and OFFSET; gives what they say about rows. */
+export function traceLimits(
+  node: Fields,
+  { scope, level }: { readonly scope: Scope; readonly level: Level },
+  trace: Trace,
+): Sources {
+  let told: Sources = noSources
   for (const part of [node['limitCount'], node['limitOffset']]) {
     if (part === undefined) continue
     const value = traceExpression(part, scope, trace)
     addDecision(value, level, trace)
-    level.rowSources = union(level.rowSources, tellsOf(value))
-    hints = union(hints, tellsOf(value))
+    told = union(told, tellsOf(value))
   }
-  return hints
+  level.rowSources = union(level.rowSources, told)
+  level.cutSources = union(level.cutSources, told)
+  return told
 }
 
 interface NamePlace {
@@ -142,12 +153,7 @@ function traceValues(node: Fields, scope: Scope, level: Level, trace: Trace): Qu
   const targets = { columns, any: either(columns.map(({ value }) => value)) }
   for (const each of listOf(node['sortClause']))
     addCondition(fieldsOf(each, 'SortBy')?.['node'], scope, level, trace, true)
-  for (const part of [node['limitCount'], node['limitOffset']]) {
-    if (part === undefined) continue
-    const value = traceExpression(part, scope, trace)
-    addDecision(value, level, trace)
-    level.rowSources = union(level.rowSources, tellsOf(value))
-  }
+  traceLimits(node, { scope, level }, trace)
   return finish(targets, { level, hints: null }, trace)
 }
 
@@ -181,7 +187,7 @@ export function finish(
 }
 
 function settled(value: Value, level: Level, isOneRow: boolean, trace: Trace): Value {
-  const known = trace.table.settle(value, level)
+  const known = addSources(trace.table.settle(value, level), level.cutSources)
   if (!value.isSynthetic || isOneRow) return known
   // Whoever wrote the statement chose it, so that it tells what decides about its row.
   const told = addHints(known, level.rowHints)

@@ -4,8 +4,7 @@ import type { Fields } from '../parse-tree.ts'
 import { addCondition, addDecision } from './conditions.ts'
 import { innerScope } from './context.ts'
 import type { QueryResult, Scope, Trace } from './context.ts'
-import { traceExpression } from './expressions.ts'
-import { finish, traceSelect } from './select.ts'
+import { finish, traceLimits, traceSelect } from './select.ts'
 import { areTagsCarried, isNone, union, unionAll } from './sources.ts'
 import { fieldsOf, listOf, toFields } from './tree.ts'
 import { addHints, addSources, either, tellsOf, unionReferences, unknownValue } from './value.ts'
@@ -108,11 +107,6 @@ function ordered(node: Fields, both: QueryResult, outer: Scope, trace: Trace): Q
     if (typeof number === 'number') addDecision(entry.columns[number - 1]?.value ?? both.any, level, trace)
     else addCondition(key, scope, level, trace, true)
   }
-  for (const part of [node['limitCount'], node['limitOffset']]) {
-    if (part === undefined) continue
-    const value = traceExpression(part, scope, trace)
-    addDecision(value, level, trace)
-    level.rowSources = union(level.rowSources, tellsOf(value))
-  }
+  traceLimits(node, { scope, level }, trace)
   return finish({ columns: both.columns === null ? null : entry.columns, any: both.any }, { level, hints: null }, trace)
 }

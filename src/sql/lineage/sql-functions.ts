@@ -71,7 +71,9 @@ function bind(
     const rest = args.slice(index).filter((each) => each.name === null)
     if (parameter.mode === 'variadic') return combine(rest.map((each) => each.value))
     const given = args[index]
-    return given === undefined || given.name !== null ? plainValue : given.value
+    if (given !== undefined && given.name === null) return given.value
+    // Its default, which the snapshot does not have, may call anything.
+    return index >= inputs.length - called.defaultCount ? unknownValue : plainValue
   })
   const columns = inputs.map(({ name }, index) => ({ name, value: values[index] ?? plainValue, isDoubtful: false }))
   const level = trace.table.level()

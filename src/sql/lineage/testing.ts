@@ -53,6 +53,8 @@ export const shopSql = `
   CREATE FUNCTION mail_at(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM customers WHERE id = $1';
   CREATE FUNCTION standard_mail(i int) RETURNS text STABLE RETURN (SELECT email FROM customers WHERE id = i);
   CREATE FUNCTION atomic_mails() RETURNS SETOF text STABLE BEGIN ATOMIC SELECT 1; SELECT email FROM customers; END;
+  CREATE FUNCTION greeted(greeting text, name text DEFAULT mail_of(1)) RETURNS text LANGUAGE sql STABLE
+    AS 'SELECT greeting || name';
   CREATE FUNCTION all_customers() RETURNS SETOF customers LANGUAGE sql STABLE AS 'SELECT * FROM customers';
   CREATE FUNCTION pairs() RETURNS TABLE (a int, b text) LANGUAGE sql STABLE AS 'SELECT id, email FROM customers';
   CREATE FUNCTION outs(OUT a int, OUT b text) LANGUAGE sql STABLE AS 'SELECT id, email FROM customers';
