@@ -184,7 +184,7 @@ export class DatabaseProtection implements Protects {
     return scrubReport(fields, { sql, isName: this.isName })
   }
 
-  literalsOf(sql: string): readonly string[] {
+  literalsOf(sql: string): readonly (string | null)[] {
     return literalsOf(sql)
   }
 

@@ -79,7 +79,7 @@ export interface Protects {
   /** The type of a column, of a domain the one it is over; 0 where it is not known. */
   typeOf(column: ColumnKey): Oid
   /** The values of all literals of a text. */
-  literalsOf(sql: string): readonly string[]
+  literalsOf(sql: string): readonly (string | null)[]
   /** Whether a text that a client writes into a classified column is what masking put in the place of its value. */
   isPlaceholder(text: string | null, write: ClassifiedWrite): boolean
 }

@@ -38,7 +38,7 @@ const placeholderTypes: ReadonlySet<number> = new Set([
 const redacted = /\[masked\]|5b6d61736b65645d|<masked\/>/i
 // tsvector and tsquery, which keep no brackets.
 const textSearchTypes: ReadonlySet<number> = new Set([3614, 3615])
-const maskedLexeme = /^\s*'?masked'?(?::\d+[a-d]?)?\s*$/i
+const maskedLexeme = /^\s*'?masked'?(?::\d+[a-d]?)?\s*$|^\\x[0-9a-f]*6d61736b6564[0-9a-f]*$/i
 const starredEmail = /\*{3}@\*{3}\./
 const zero = /^[-+]?0*(?:\.0*)?(?:e[-+]?\d+)?$/i
 const zeroMoney = /^\D{0,4}0+(?:[.,]0+)?\D{0,4}$/
