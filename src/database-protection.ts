@@ -314,7 +314,9 @@ export class DatabaseProtection implements Protects {
         if (made === undefined) continue
         const { tags, from } = this.#tagsOf(made.sources)
         if (tags.length === 0) continue
-        this.#memory = addDerived(this.#memory, columnKey(relation.oid, column.number), { tags, from })
+        const isExpression = this.#isExpression(made.direct)
+        const key = columnKey(relation.oid, column.number)
+        this.#memory = addDerived(this.#memory, key, { tags, from, isExpression })
         columns[column.name] = tags
       }
       if (Object.keys(columns).length > 0) {
@@ -322,6 +324,11 @@ export class DatabaseProtection implements Protects {
       }
     }
     this.#take(this.#catalog)
+  }
+
+  /** A copy of what was worked out is no more than that. */
+  #isExpression(direct: ColumnKey | null): boolean {
+    return direct === null || this.#classification?.columns.get(direct)?.masking.function === 'redact'
   }
 
   #tagsOf(sources: Sources): { readonly tags: readonly Tag[]; readonly from: readonly ColumnKey[] } {

@@ -22,10 +22,12 @@ const classification = `
 tags:
   pii.email: redact
   pii.name: pseudonym
+  pii.phone: { masking: partial, keep: 4 }
 columns:
   public.people:
     email: pii.email
     name: pii.name
+    phone: pii.phone
 channels: [announcements]
 `
 
@@ -35,8 +37,8 @@ before(async () => {
     policies,
     classification,
     setUp: `
-      CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE, city text);
-      INSERT INTO people SELECT n, 'Name' || n, 'secret' || n || '@example.com', 'Graz' FROM generate_series(1, 5) n;
+      CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE, city text, phone text);
+      INSERT INTO people SELECT n, 'Name' || n, 'secret' || n || '@example.com', 'Graz', '+43 664 123456' || n FROM generate_series(1, 5) n;
       CREATE TABLE notes (id int PRIMARY KEY, note text);`,
   })
 })
@@ -201,6 +203,25 @@ test('a placeholder that comes back is refused, and another value is written', a
   const direct = await sandbox.connectDirect()
   assert.equal(await told(direct, 'SELECT name, email FROM people WHERE id = 3'), '[["Name3","new@example.com"]]')
   await direct.end()
+})
+
+test('a masking function that shows a part is no way to read one part after the other', async () => {
+  await masked(async (client) => {
+    assert.equal(await told(client, 'SELECT phone FROM people WHERE id = 1'), '[["****4561"]]')
+    const slice = "'00' || substr(phone, 1, 2)"
+    assert.equal(await told(client, `UPDATE people SET phone = ${slice} WHERE id = 1 RETURNING phone`), '42501')
+    assert.equal(
+      await told(client, `INSERT INTO people (id, phone) SELECT 20, ${slice} FROM people WHERE id = 1`),
+      '42501',
+    )
+    assert.equal(await told(client, `UPDATE people SET name = substr(name, 1, 1) WHERE id = 1 RETURNING name`), '42501')
+    assert.equal(await told(client, 'UPDATE people SET phone = phone WHERE id = 1 RETURNING phone'), '[["****4561"]]')
+    await client.query(`CREATE TEMP TABLE slices AS SELECT id, ${slice} AS slice, phone AS whole FROM people`)
+    assert.equal(await told(client, 'SELECT slice, whole FROM slices WHERE id = 1'), '[["[masked]","****4561"]]')
+    await client.query('CREATE TEMP TABLE more AS SELECT * FROM slices')
+    assert.equal(await told(client, 'SELECT slice, whole FROM more WHERE id = 1'), '[["[masked]","****4561"]]')
+    assert.equal(await told(client, 'INSERT INTO people (id, phone) SELECT 21, slice FROM more WHERE id = 1'), '42501')
+  })
 })
 
 test('errors name what they are about and show no value', async () => {

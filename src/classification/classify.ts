@@ -204,7 +204,7 @@ function settleDerived(found: Found): void {
     const derived = column.derived.flatMap((entry) => {
       if (entry.from.length === 0) return [entry]
       const tags = new Set(entry.from.flatMap((source) => [...(found.tags.get(source) ?? [])]))
-      return tags.size === 0 ? [] : [{ tags: [...tags].toSorted(), from: entry.from }]
+      return tags.size === 0 ? [] : [{ ...entry, tags: [...tags].toSorted() }]
     })
     const isWorth = column.names.length > 0 || column.commented !== null || derived.length > 0
     if (isWorth) found.remembered.set(key, { ...column, derived: mergeDerived(derived) })
@@ -262,13 +262,17 @@ function classifiedColumns(
       if (builtinTag !== undefined) found.add(key, [builtinTag], 'builtin')
       const tags = [...(found.tags.get(key) ?? [])].toSorted()
       if (tags.length === 0) continue
-      const masking: MaskingRule = strictestMasking(tags, file.tags)
+      const isExpression = found.remembered.get(key)?.derived.some((entry) => entry.isExpression === true)
+      const asTagged = strictestMasking(tags, file.tags)
+      const masking: MaskingRule = isExpression === true && asTagged.function !== 'null' ? redact : asTagged
       const origin = found.origins.get(key) ?? 'derived'
       columns.set(key, { key, ...namesOf(relation), column: name, tags, masking, origin })
     }
   }
   return columns
 }
+
+const redact: MaskingRule = { function: 'redact' }
 
 function namesOf({ schema, name }: CatalogRelation): RelationNames {
   return { schema, relation: name }

@@ -64,8 +64,12 @@ function readRelation(line: Fields): RememberedRelation {
 }
 
 function readDerived(value: unknown): DerivedTags {
-  const { tags, from } = object(value)
-  return { tags: list(tags).map(string), from: list(from).map(columnKeyOf) }
+  const { tags, from, isExpression } = object(value)
+  return {
+    tags: list(tags).map(string),
+    from: list(from).map(columnKeyOf),
+    ...(isExpression === true ? { isExpression } : {}),
+  }
 }
 
 function readColumnName(value: unknown): ColumnName {

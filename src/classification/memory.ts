@@ -25,6 +25,8 @@ export interface DerivedTags {
   readonly tags: readonly Tag[]
   /** Whose tags it takes over as long as all of them exist; empty where `tags` hold for good. */
   readonly from: readonly ColumnKey[]
+  /** Whether the values were worked out of those there: a masking function that shows a part would show any part. */
+  readonly isExpression?: boolean
 }
 
 /** What is known of an attribute that carries tags, whatever it is called now. */
@@ -91,10 +93,15 @@ export function addDerived(memory: ClassificationMemory, key: ColumnKey, derived
 /** Joins entries that have the same origin. */
 export function mergeDerived(all: readonly DerivedTags[]): readonly DerivedTags[] {
   const merged = new Map<string, DerivedTags>()
-  for (const { tags, from } of all) {
+  for (const { tags, from, isExpression } of all) {
     const sorted = [...new Set(from)].toSorted()
     const key = sorted.join(' ')
-    merged.set(key, { tags: [...new Set([...(merged.get(key)?.tags ?? []), ...tags])].toSorted(), from: sorted })
+    const known = merged.get(key)
+    merged.set(key, {
+      tags: [...new Set([...(known?.tags ?? []), ...tags])].toSorted(),
+      from: sorted,
+      ...(isExpression === true || known?.isExpression === true ? { isExpression: true } : {}),
+    })
   }
   return [...merged.values()]
 }

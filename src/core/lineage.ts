@@ -26,6 +26,8 @@ export interface Hazard {
   /** Completes "refused, because it ...": `copies shop.customers.email to public.notes.text, which does not carry its tags`. */
   readonly reason: string
   readonly columns: Sources
+  /** A classified column to which the values go: whoever may not see that one either learns nothing. */
+  readonly unlessMasked?: ColumnKey
 }
 
 /** A value written into a classified column, so that a placeholder that comes back can be recognised. */

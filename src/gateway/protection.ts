@@ -129,7 +129,11 @@ export class SessionView {
         },
       )
     }
-    const hazard = lineage.hazards.find(({ columns }) => this.isMasked(columns, schema))
+    const hazard = lineage.hazards.find(
+      ({ columns, unlessMasked }) =>
+        this.isMasked(columns, schema) &&
+        (unlessMasked === undefined || !this.isMasked(new Set([unlessMasked]), schema)),
+    )
     return hazard === undefined ? null : this.#hazardRefusal(hazard, schema)
   }
 

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { columnKey } from '../../core/catalog.ts'
-import type { CatalogColumn, CatalogRelation } from '../../core/catalog.ts'
+import type { CatalogColumn, CatalogRelation, ColumnKey } from '../../core/catalog.ts'
 import type { Sources } from '../../core/lineage.ts'
 import type { Trace } from './context.ts'
 import { literalsOf } from './literals.ts'
@@ -47,10 +48,15 @@ function assignTo(relation: CatalogRelation, column: CatalogColumn, given: Assig
   const { sources } = given.value
   const { direct } = storedAs(relation, column, trace)
   const target: Sources = direct === null ? new Set() : only(direct)
+  const name = `${relation.schema}.${relation.name}.${column.name}`
   if (!areTagsCarried(sources, target, trace.schema.classification)) {
-    trace.hazard(copies(sources, `${relation.schema}.${relation.name}.${column.name}`, trace), sources)
+    trace.hazard(copies(sources, name, trace), sources)
+  } else if (direct !== null && sources !== 'unknown' && [...sources].some((each) => each !== direct)) {
+    // The same tags may be shown in one column and not in another.
+    trace.hazard(`copies ${describeColumns(sources, trace)} to ${name}, which may be seen`, sources, direct)
   }
   if (direct === null) return
+  noteShownPart(relation, column, { given, direct }, trace)
   for (const expression of given.expressions) {
     const literals = literalsOf(expression)
     if (literals === null) continue
@@ -63,12 +69,29 @@ function assignTo(relation: CatalogRelation, column: CatalogColumn, given: Assig
   }
 }
 
-/** The classified column that a value ends up in: of a view the one that it shows. */
-function storedAs(
+/**
+ * Masking functions that show a part of a value, or which values are equal, are made for the values of their column.
+ * Whoever could put a piece of a value there would read that piece, and then the next.
+ */
+function noteShownPart(
   relation: CatalogRelation,
   column: CatalogColumn,
+  { given, direct }: { readonly given: Assignment; readonly direct: ColumnKey },
   trace: Trace,
-): { direct: `${number}.${number}` | null } {
+): void {
+  const { columns } = trace.schema.classification
+  const rule = columns.get(direct)?.masking
+  if (rule === undefined || rule.function === 'redact' || rule.function === 'null') return
+  const from = given.value.direct
+  const isWhole = from !== null && !given.isPart && isDeepStrictEqual(columns.get(from)?.masking, rule)
+  if (isWhole) return
+  const name = `${relation.schema}.${relation.name}.${column.name}`
+  const { sources } = given.value
+  trace.hazard(`puts what it makes of ${describeColumns(sources, trace)} into ${name}, which is shown in part`, sources)
+}
+
+/** The classified column that a value ends up in: of a view the one that it shows. */
+function storedAs(relation: CatalogRelation, column: CatalogColumn, trace: Trace): { direct: ColumnKey | null } {
   const key = columnKey(relation.oid, column.number)
   if (trace.schema.classification.columns.has(key) && relation.definition === null) return { direct: key }
   if (relation.definition === null) return { direct: null }

@@ -1,4 +1,4 @@
-import type { CatalogRelation, Oid } from '../../core/catalog.ts'
+import type { CatalogRelation, ColumnKey, Oid } from '../../core/catalog.ts'
 import { noSources } from '../../core/lineage.ts'
 import type {
   ClassifiedWrite,
@@ -110,10 +110,11 @@ export class Trace {
   }
 
   /** Notes why only those may run it who may unmask these columns. */
-  hazard(reason: string, columns: Sources): void {
+  hazard(reason: string, columns: Sources, unlessMasked?: ColumnKey): void {
     if (isNone(columns)) return
     const known = this.hazards.get(reason)
-    this.hazards.set(reason, { reason, columns: known === undefined ? columns : union(known.columns, columns) })
+    const all = known === undefined ? columns : union(known.columns, columns)
+    this.hazards.set(reason, { reason, columns: all, ...(unlessMasked === undefined ? {} : { unlessMasked }) })
   }
 
   /** Notes a condition's columns. */

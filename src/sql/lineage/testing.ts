@@ -161,7 +161,9 @@ export function describeLineage(lineage: StatementLineage, name: (sources: Sourc
     lineage.outputs === null
       ? [`... ${name(lineage.anyOutput)}`]
       : lineage.outputs.map(({ sources, direct }) => `${direct === null ? '' : '='}${name(sources)}`)
-  const hazards = lineage.hazards.map(({ columns }) => ` !${name(columns)}`)
+  const hazards = lineage.hazards.map(
+    ({ columns, unlessMasked }) => ` !${name(columns)}${unlessMasked === undefined ? '' : '~'}`,
+  )
   return `${outputs.join(', ')}${[...new Set(hazards)].join('')}`.trim()
 }
 

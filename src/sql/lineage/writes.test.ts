@@ -11,7 +11,7 @@ after(() => shop.postgres.stop())
 
 const writes = `
 insert into notes (body) select email from customers ==> !email
-insert into notes (mail) select email from customers ==>
+insert into notes (mail) select email from customers ==> !email~
 insert into notes (mail) select phone from customers ==> !phone
 insert into notes values (1, 'x', 'y') ==>
 insert into notes (body, mail) values ('x', $1), (upper('q'), 'r' || $2) ==>
@@ -44,7 +44,7 @@ update dict set word = (select email from customers limit 1) ==> !email
 update dict set n = 1 from customers where email = word ==> !email
 update dict set n = n + 1 where word in (select email from customers) ==> !email
 update customers set email = phone ==> !phone
-update customers set backup_email = email ==>
+update customers set backup_email = email ==> !email~
 update customers set profile = jsonb_build_object('e', email) ==> !email
 update books set entry.address = (select email from customers limit 1) ==> !email
 update books set entries[1] = row('a', (select email from customers limit 1))::contact ==> !email
@@ -54,7 +54,7 @@ with d as (delete from customers returning email) insert into dict (word) select
 with d as (delete from customers returning *) select d.email, d.id from d ==> =email, -
 merge into dict d using customers c on c.email = d.word when matched then delete ==> !email
 merge into customers c using notes n on n.about = c.id when matched then update set city = n.mail ==> !notes.mail
-merge into customers c using notes n on n.about = c.id when matched then update set email = n.mail returning old.email, new.email ==> =email, =email
+merge into customers c using notes n on n.about = c.id when matched then update set email = n.mail returning old.email, new.email ==> =email, =email !notes.mail~
 update customers c set name = 'x' from notes n where n.mail = c.email returning n.id, c.id ==> -, -
 update customers set name = 'x' returning with (old as before, new as after) before.email, after.name, before.* ==> =email, -, -, -, =email, =phone, -, =backup_email, =profile, =birth, -, -, -
 `
