@@ -48,8 +48,8 @@ export interface ProtectionOptions {
   readonly key: Buffer
   readonly tracer: Tracer
   connect(signal: AbortSignal): Promise<CatalogConnection>
-  /** A snapshot was read that differs from the one before. */
-  onCatalog(catalog: Catalog): void
+  /** A snapshot or a file is in force that differs from the one before; `computing` are functions to rely upon. */
+  onCatalog(catalog: Catalog, computing: ReadonlySet<string>): void
   /** A classification came in force: how many columns, and what in the file does not fit the database. */
   onClassified(facts: { readonly columns: number; readonly faults: readonly string[] }): void
   /** Columns of a new table carry the tags of what they were made of. */
@@ -86,6 +86,8 @@ export class DatabaseProtection implements Protects {
   readonly #pending = new Set<Pending>()
   #schema: TracedSchema | null = null
   #ownVersion = 0
+  /** What was last told to be in force, so that an unrelated change of the catalog is not. */
+  #told = ''
   /** Whether the catalog may have changed since it was read last. */
   #isBehind = false
   #forcedAtMs = 0
@@ -100,7 +102,6 @@ export class DatabaseProtection implements Protects {
       load: (signal) => this.#load(signal),
       refreshMs: options.refreshMs,
       onChanged: (catalog) => {
-        options.onCatalog(catalog)
         this.#take(catalog)
       },
       onFailed: ({ error }) => options.onFailed(error),
@@ -251,6 +252,7 @@ export class DatabaseProtection implements Protects {
   }
 
   #take(catalog: Catalog): void {
+    this.#options.onCatalog(catalog, this.#file.functions)
     const { classification, faults, memory } = this.#resolve(catalog, this.#memory)
     try {
       saveMemory(this.#options.stateDirectory, this.#options.database, memory)
@@ -261,6 +263,9 @@ export class DatabaseProtection implements Protects {
     this.#catalog = catalog
     this.#classification = classification
     this.#renewSchema()
+    const told = JSON.stringify([[...classification.columns.values()].map(({ key, tags }) => [key, tags]), faults])
+    if (told === this.#told) return
+    this.#told = told
     this.#options.onClassified({ columns: classification.columns.size, faults })
   }
 

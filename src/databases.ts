@@ -52,7 +52,7 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
       config,
       tracer,
       connect,
-      onCatalog: (catalog) => sql.replaceRules(rulesOf(database, catalog)),
+      onCatalog: (catalog, computing) => sql.replaceRules(rulesOf(database, catalog, computing)),
     })
     databases.set(name, { resource, role, sql, protection, connect })
   }
@@ -78,10 +78,10 @@ async function openTracer({ log, atStop }: Opening): Promise<Tracer> {
   return tracer
 }
 
-/** What the operator vouches for, and what the catalog shows to be harmless. */
-function rulesOf({ safeFunctions }: DatabaseConfig, catalog: Catalog) {
+/** What the operator vouches for, here or in the classification, and what the catalog shows to be harmless. */
+function rulesOf({ safeFunctions }: DatabaseConfig, catalog: Catalog, computing: ReadonlySet<string>) {
   return {
-    safeFunctions: new Set([...safeFunctions, ...harmlessFunctions(catalog)]),
+    safeFunctions: new Set([...safeFunctions, ...harmlessFunctions(catalog, computing)]),
     safeFields: harmlessFields(catalog),
   }
 }
@@ -93,7 +93,7 @@ async function protect(
     readonly config: Config
     readonly tracer: Tracer
     readonly connect: GatewayDatabase['connect']
-    readonly onCatalog: (catalog: Catalog) => void
+    readonly onCatalog: (catalog: Catalog, computing: ReadonlySet<string>) => void
   },
 ): Promise<DatabaseProtection> {
   const { log, journal, maskingKey, config, tracer, connect } = opening
@@ -116,7 +116,7 @@ async function protect(
       const connection = await connect(startup, signal)
       return createQueryClient(connection, { signal })
     },
-    onCatalog: (catalog) => opening.onCatalog(catalog),
+    onCatalog: (catalog, computing) => opening.onCatalog(catalog, computing),
     onClassified({ columns, faults }) {
       log.info({ database: name, columns, faults: faults.length }, 'a classification is in force')
       for (const fault of faults) log.warn({ database: name }, fault)

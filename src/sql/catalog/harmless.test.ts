@@ -26,6 +26,12 @@ before(async () => {
     CREATE FUNCTION plain(i int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT i';
   `)
 })
+test('what an operator vouches for is harmless, with its schema and without where no other has its name', async () => {
+  const names = harmlessFunctions(await read(), new Set(['other.defined']))
+  assert.ok(names.has('other.defined') && names.has('defined'))
+  assert.ok(!harmlessFunctions(await read()).has('other.defined'))
+})
+
 after(async () => {
   session.close()
   await postgres.stop()

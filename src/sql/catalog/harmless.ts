@@ -5,13 +5,15 @@ import type { Catalog, CatalogFunction } from '../../core/catalog.ts'
  * the analysis are: `similarity`, `public.similarity`, `operator <->`, `operator public.<->`. Only those count that an
  * extension brings, are written in C and declared immutable: nobody but a superuser can make such a function.
  *
+ * `vouched` are more of them, `schema.name` without quotes, that an operator knows to be so.
+ *
  * A bare name is in the set only if everything of that name is harmless, and never where PostgreSQL has a function of
  * that name itself: whoever reads the set would take that one for safe as well.
  */
-export function harmlessFunctions(catalog: Catalog): ReadonlySet<string> {
+export function harmlessFunctions(catalog: Catalog, vouched: ReadonlySet<string> = new Set()): ReadonlySet<string> {
   const names = new Set<string>()
   addNames(names, catalog.data.functions, {
-    isHarmless: isHarmlessFunction,
+    isHarmless: (each) => isHarmlessFunction(each) || vouched.has(`${each.schema}.${each.name}`),
     isBuiltin: (name) => catalog.builtin(name) !== undefined,
     show: (schema, name) => (schema === null ? quote(name) : `${quote(schema)}.${quote(name)}`),
   })

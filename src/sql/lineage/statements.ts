@@ -26,7 +26,7 @@ export function traceUtility(node: unknown, scope: Scope, trace: Trace): QueryRe
   if (handle !== undefined) return handle(fields, scope, trace)
   trace.changesCatalog = true
   const isDefined = define(tag, fields, scope, trace)
-  if (!isDefined) trace.hazard(`is a ${tag === '' ? 'statement' : tag} that Postern cannot see through`, 'unknown')
+  if (!isDefined) trace.hazard('does what Postern cannot see through', 'unknown')
   return null
 }
 
