@@ -3,7 +3,7 @@ import type { ColumnKey, Oid } from '../core/catalog.ts'
 import type { ClassifiedColumn } from '../core/classification.ts'
 import type { ConnectRequest, DatabaseResource, Decision, StatementRequest, UnmaskRequest } from '../core/decision.ts'
 import type { PosternError } from '../core/errors.ts'
-import type { CopyFormat, CreatedRelation, OutputLineage, Sources, StatementLineage } from '../core/lineage.ts'
+import type { CopyFormat, CreatedRelation, Sources, StatementLineage } from '../core/lineage.ts'
 import type { ClassifiedWrite } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
@@ -111,8 +111,6 @@ export interface MaskedResult {
   readonly clientEncoding: string
 }
 
-/** What an output is made of. */
-export type { OutputLineage }
 
 /** The entries that the path writes. */
 export type PathEntryType =

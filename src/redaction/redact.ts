@@ -5,7 +5,7 @@ import type { Redactor } from './redactor.ts'
 
 export { deriveKeys, loadOrCreateMaskingKey } from './key.ts'
 export { redactParameters } from './redactor.ts'
-export type { Redactor, StringReading } from './redactor.ts'
+export type { Redactor } from './redactor.ts'
 
 /** Makes a redactor; `key` decides the pseudonyms. */
 export function createRedactor({ key }: { readonly key: Buffer }): Redactor {
