@@ -1,5 +1,5 @@
 /** Measures Postern against the direct connection and PgBouncer in the same run; see README.md. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { benchBulk } from './bulk.ts'
 import { type Contest, startContest } from './contenders.ts'
@@ -49,8 +49,11 @@ async function bench(options: BenchOptions): Promise<void> {
   const date = new Date().toISOString().slice(0, 10)
   const directory = join(import.meta.dirname, 'results')
   mkdirSync(directory, { recursive: true })
-  writeFileSync(join(directory, `${date}.md`), [`# Benchmarks of ${date}\n`, ...sections].join('\n'))
-  console.log(`Written to bench/results/${date}.md.`)
+  // A second run on one day leaves the first one's results alone.
+  const names = [`${date}.md`, ...Array.from({ length: 99 }, (_, index) => `${date}-${String(index + 2)}.md`)]
+  const name = names.find((each) => !existsSync(join(directory, each))) ?? `${date}.md`
+  writeFileSync(join(directory, name), [`# Benchmarks of ${date}\n`, ...sections].join('\n'))
+  console.log(`Written to bench/results/${name}.`)
 }
 
 async function measure(
