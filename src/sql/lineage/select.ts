@@ -11,7 +11,7 @@ import { traceFrom } from './from.ts'
 import type { Level } from './range-table.ts'
 import { traceSetOperation } from './set-operations.ts'
 import { isNone, union, unionAll } from './sources.ts'
-import { targetsOf } from './targets.ts'
+import { starFields, targetsOf } from './targets.ts'
 import type { Targets } from './targets.ts'
 import { gated, gatesOf } from './gates.ts'
 import { settleUnits } from './transfer.ts'
@@ -143,7 +143,7 @@ function groupItems(node: unknown): readonly unknown[] {
 
 function traceValues(node: Fields, scope: Scope, level: Level, trace: Trace): QueryResult {
   const rows = listOf(node['valuesLists']).map((row) =>
-    listOf(fieldsOf(row, 'List')?.['items']).map((item) => traceExpression(item, scope, trace)),
+    listOf(fieldsOf(row, 'List')?.['items']).flatMap((item) => valuesOfItem(item, scope, trace)),
   )
   const width = rows[0]?.length ?? 0
   const columns = Array.from({ length: width }, (_unused, index) => ({
@@ -155,6 +155,14 @@ function traceValues(node: Fields, scope: Scope, level: Level, trace: Trace): Qu
     addCondition(fieldsOf(each, 'SortBy')?.['node'], scope, level, trace, true)
   traceLimits(node, { scope, level }, trace)
   return finish(targets, { level, hints: null }, trace)
+}
+
+/** One value, or all columns of a row whose `*` stands among them. */
+function valuesOfItem(item: unknown, scope: Scope, trace: Trace): readonly Value[] {
+  const star = starFields(item, scope, trace)
+  if (star === undefined) return [traceExpression(item, scope, trace)]
+  if (star.fields === null) throw new Untraceable('holds a list of values whose number cannot be told')
+  return star.fields.map(({ value }) => value)
 }
 
 /**

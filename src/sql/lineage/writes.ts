@@ -59,7 +59,8 @@ function traceInsert(node: Fields, target: Target, around: Scope, trace: Trace):
   const columns = names.length > 0 ? names : (target.candidates[0]?.columns.map(({ name }) => name) ?? [])
   const given = result === null ? [] : (result.columns ?? columns.map(() => ({ name: '', value: result.any })))
   given.forEach(({ value }, index) => {
-    const name = columns[index]
+    // Of a table that the snapshot does not have, the columns are not known by position.
+    const name = columns[index] ?? (target.candidates.length === 0 ? '' : undefined)
     if (name === undefined) return
     const expressions = select === null ? [] : expressionsAt(select, index)
     assign({ name, value, expressions, isReplacing: false, isPart: isPart[index] ?? false }, target, trace)
@@ -133,7 +134,7 @@ function mergeInsert(clause: Fields, target: Target, trace: Trace): void {
   const values = listOf(clause['values'])
   const given: Assignment[] = []
   values.forEach((expression, index) => {
-    const name = columns[index]
+    const name = columns[index] ?? (target.candidates.length === 0 ? '' : undefined)
     if (name === undefined) return
     const value = traceExpression(expression, target.scope, trace)
     given.push({ name, value, expressions: [expression], isReplacing: false, isPart: false })
