@@ -35,6 +35,8 @@ export function noteTarget({ candidates }: Target, trace: Trace): void {
 /** Notes a value that is written: where its tags do not follow, only those may run it who may see the value. */
 export function assign(given: Assignment, { candidates }: Target, trace: Trace): void {
   const { name, value } = given
+  if (candidates.length === 0) trace.observer?.assigned(null, name, value)
+  for (const relation of candidates) trace.observer?.assigned(relation, name, value)
   if (candidates.length === 0) trace.hazard(`copies ${describeColumns(value.sources, trace)}`, value.sources)
   for (const relation of candidates) {
     const column = relation.columns.find((each) => each.name === name)

@@ -74,6 +74,11 @@ const nodesMax = 400_000
 /** The statement cannot be traced, for a reason that completes "refused, because it ...". */
 export class Untraceable extends Error {}
 
+/** Is told of every value that is written; `relation` is null where the snapshot does not have it. */
+export interface WriteObserver {
+  assigned(relation: CatalogRelation | null, column: string, value: Value): void
+}
+
 /** Collects what one statement does while its tree is traced. */
 export class Trace {
   readonly schema: Schema
@@ -85,6 +90,8 @@ export class Trace {
   touched: Sources = noSources
   creates: CreatedRelation | null = null
   changesCatalog = false
+  /** Set where what is written counts, and not who may write it. */
+  observer: WriteObserver | null = null
   copyIn: StatementLineage['copyIn'] = null
   copyOut: CopyFormat | null = null
   /** What calls give that the planner may work out, so that a plan shows it. */

@@ -2,6 +2,7 @@ import type { CatalogFunction, CatalogParameter } from '../../core/catalog.ts'
 import { noSources } from '../../core/lineage.ts'
 import type { Sources } from '../../core/lineage.ts'
 import type { Scope, Trace } from './context.ts'
+import { callPlpgsqlFunction } from './plpgsql-functions.ts'
 import { callSqlFunction } from './sql-functions.ts'
 import { combine, tellsOf, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
@@ -42,6 +43,9 @@ export function callFunction(
     (called.kind === 'function' || called.kind === 'procedure')
   ) {
     return callSqlFunction(called, { args, shape }, scope, trace)
+  }
+  if (called.language === 'plpgsql' && (called.kind === 'function' || called.kind === 'procedure')) {
+    return callPlpgsqlFunction(called, { args, shape }, scope, trace)
   }
   return shaped(opaque(`calls ${called.schema}.${called.name}()`, trace), called, shape)
 }

@@ -65,11 +65,11 @@ export const shopSql = `
     'INSERT INTO notes (body) SELECT email FROM customers WHERE id = i';
   CREATE FUNCTION guesses(letter text) RETURNS bool LANGUAGE sql STABLE AS
     'SELECT EXISTS (SELECT FROM customers WHERE email LIKE letter || ''%'')';
-  CREATE FUNCTION loops(i int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN i; END';
+  CREATE FUNCTION loops(i int) RETURNS int LANGUAGE plpgsql AS 'BEGIN EXECUTE concat(i) INTO i; RETURN i; END';
   CREATE FUNCTION priced(n numeric) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN n; END';
   CREATE FUNCTION forever(i int) RETURNS int LANGUAGE sql AS 'SELECT i';
   CREATE OR REPLACE FUNCTION forever(i int) RETURNS int LANGUAGE sql AS 'SELECT forever(i - 1)';
-  CREATE FUNCTION same_mail(a text, b text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN a = b; END';
+  CREATE FUNCTION same_mail(a text, b text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN EXECUTE a INTO a; RETURN a = b; END';
   CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = same_mail);
   CREATE FUNCTION joined(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $2';
   CREATE OPERATOR |+| (LEFTARG = text, RIGHTARG = text, FUNCTION = joined);

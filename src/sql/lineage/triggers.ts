@@ -1,25 +1,19 @@
-import type { CatalogColumn, CatalogRelation, Oid } from '../../core/catalog.ts'
+import { columnKey } from '../../core/catalog.ts'
+import type { CatalogColumn, CatalogRelation } from '../../core/catalog.ts'
 import { noSources } from '../../core/lineage.ts'
 import type { Sources } from '../../core/lineage.ts'
 import type { Schema } from './schema.ts'
-import { unionAll } from './sources.ts'
+import { derivationsOf } from './trigger-derivations.ts'
 
-/** PostgreSQL's own trigger functions that fill a tsvector column: by a named and by a stored configuration. */
-const tsvectorTriggers: ReadonlySet<Oid> = new Set([3752, 3753])
-
-/** What BEFORE triggers put into a column out of others of its row, as far as it is known. */
+/** What existing triggers and rules put into a column, out of their rows and whatever else they read. */
 export function triggerSources(relation: CatalogRelation, column: CatalogColumn, schema: Schema): Sources {
-  return unionAll(
-    relation.triggers
-      .filter((trigger) => trigger.isBefore && tsvectorTriggers.has(trigger.function))
-      .map((trigger) => {
-        const [target, _configuration, ...read] = trigger.arguments
-        if (target !== column.name) return noSources
-        return unionAll(
-          relation.columns
-            .filter((each) => read.includes(each.name))
-            .map((each) => schema.ownColumn(relation.oid, each.number).sources),
-        )
-      }),
-  )
+  return derivationsOf(schema).sources.get(columnKey(relation.oid, column.number)) ?? noSources
+}
+
+/**
+ * The triggers and rules that cannot be followed although classified values reach them: whoever runs the database has
+ * to classify what they write. Empty for a schema without a parser.
+ */
+export function triggerFaults(schema: Schema): readonly string[] {
+  return derivationsOf(schema).faults
 }
