@@ -152,7 +152,8 @@ function traceJsonAggregate(fields: Fields, scope: Scope, trace: Trace): Value {
   const constructor = toFields(fields['constructor'])
   const { constructor: _constructor, ...own } = fields
   const args = [traceBelow(own, scope, trace)]
-  return traceAggregate({ name: 'json_agg', node: constructor, args }, scope, trace)
+  // RETURNING says which type it is.
+  return { ...traceAggregate({ name: 'json_agg', node: constructor, args }, scope, trace), type: 0 }
 }
 
 function traceJsonQuery(fields: Fields, scope: Scope, trace: Trace): Value {
