@@ -44,8 +44,6 @@ export async function connect(postgres: SandboxPostgres, database: string): Prom
     types: { getTypeParser: () => (value: unknown) => value },
   })
   await client.connect()
-  // A join of views over joins may have millions of rows.
-  await client.query('SET statement_timeout = 200')
   return client
 }
 
@@ -105,6 +103,8 @@ export async function makeDatabase(
     for (const table of rows) if (table !== null) await client.query(table[variant])
     for (const { name, kind } of catalog.data.relations)
       if (kind === 'materialized') await client.query(`REFRESH MATERIALIZED VIEW ${name}`)
+    // A join of views over joins may have millions of rows.
+    await client.query('SET statement_timeout = 200')
     return client
   }
   const copies: [Copy, ...Copy[]] = [

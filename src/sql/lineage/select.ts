@@ -76,7 +76,9 @@ function traceTargets(node: Fields, scope: Scope, level: Level, trace: Trace): Q
   const orderHints = traceOrder(node, { targets, scope, level, isGroup: false }, trace)
   const { columns } = targets
   if (node['distinctClause'] !== undefined && columns !== null) {
-    level.rowHints = union(level.rowHints, unionAll(columns.map(({ value }) => tellsOf(value))))
+    const told = unionAll(columns.map(({ value }) => tellsOf(value)))
+    level.rowHints = union(level.rowHints, told)
+    trace.addPredicates(told)
   }
   const result = { columns, any: targets.any }
   return finish(result, { level, hints: isOneRow ? union(havingHints, orderHints) : null }, trace)

@@ -26,7 +26,12 @@ function merged(node: Fields, left: QueryResult, right: QueryResult, trace: Trac
   const armHints = isHinted ? union(left.rowHints, right.rowHints) : noSources
   const columns = pair(left, right)?.map(({ name, values }) => ({ name, value: eitherArm(values, armHints) })) ?? null
   let rowHints = union(left.rowHints, right.rowHints)
-  if (!isUnionAll) rowHints = unionAll([rowHints, tellsOf(left.any), tellsOf(right.any), ...toldBy(columns)])
+  if (!isUnionAll) {
+    // Rows that are equal are one, or are looked for in the other arm.
+    const compared = unionAll([tellsOf(left.any), tellsOf(right.any), ...toldBy(columns)])
+    rowHints = union(rowHints, compared)
+    trace.addPredicates(compared)
+  }
   const result: QueryResult = {
     columns,
     any: eitherArm([left.any, right.any, ...(columns === null ? valuesOf(left, right) : [])], armHints),

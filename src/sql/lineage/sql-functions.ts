@@ -33,7 +33,7 @@ export function callSqlFunction(
   }
   trace.under.add(key)
   try {
-    const inner = rootScope(called.searchPath ?? scope.searchPath, bind(called, args, trace))
+    const inner = rootScope(called.searchPath ?? pathOfCaller(scope), bind(called, args, trace))
     const result = traceBody(body, inner, trace)
     if (result === null) return { value: plainValue, columns: null, isCertain: true, ...noRows }
     const given = resultOf(called, shape, result)
@@ -42,6 +42,11 @@ export function callSqlFunction(
   } finally {
     trace.under.delete(key)
   }
+}
+
+/** What is stored is read under a path of its own, but a function that it calls runs under whichever its session has. */
+function pathOfCaller({ searchPath }: Scope): Scope['searchPath'] {
+  return searchPath?.length === 1 && searchPath[0] === 'pg_catalog' ? null : searchPath
 }
 
 function traceBody(body: readonly unknown[], scope: Scope, trace: Trace): QueryResult | null {
