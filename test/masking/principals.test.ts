@@ -82,7 +82,7 @@ const unclassified = new Family('unclassified')
     'SELECT tier, count(*) FROM customers GROUP BY tier ORDER BY tier',
     'SELECT o.item, c.city FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.id',
     'SELECT id FROM hr.employees',
-    'SELECT item::int FROM orders',
+    'SELECT ch::int FROM letters',
     'SELECT nothing FROM customers',
     'SELECT 1/0',
     'SELECT word FROM dictionary ORDER BY word LIMIT 3',
@@ -91,7 +91,10 @@ const unclassified = new Family('unclassified')
     "SELECT relname, reltuples FROM pg_class WHERE relname LIKE 'cust%' ORDER BY 1",
     'EXPLAIN (COSTS off) SELECT id FROM customers WHERE id = 1',
   ])
-  .inside(["INSERT INTO notes (id, body) VALUES (1, '[masked]') RETURNING *", 'INSERT INTO notes (id) VALUES (1)'])
+  .inside([
+    'INSERT INTO limits_of_notes (id, n) VALUES (1, 1) RETURNING *',
+    'INSERT INTO limits_of_notes (id, n) VALUES (1, 1)',
+  ])
   .inside(["UPDATE letters SET ch = ch || '!' RETURNING ch"]).attacks
 
 for (const attack of unclassified) {
