@@ -259,7 +259,7 @@ export class BackendMessages {
   #failOldest(operation: Operation, ending: Ending): void {
     if (operation.kind === 'sync') {
       // The implicit transaction of the segment could not be committed, or PostgreSQL is ending the connection.
-      if (this.#lastExecution !== null) this.#recordOutcome(this.#lastExecution, ending)
+      if (this.#lastExecution !== null) this.#recordOutcome(this.#lastExecution, ending, { isAgain: true })
       return
     }
     if (operation.kind === 'query') {
@@ -347,8 +347,9 @@ export class BackendMessages {
     guard.catalog.changeAnswered(execution, { hasFailed: ending.outcome !== 'completed' })
   }
 
-  #recordOutcome(execution: Execution, ending: Ending): void {
-    this.#noteEnd(execution, ending)
+  /** `isAgain` where it was answered before: then it has not come to an end a second time. */
+  #recordOutcome(execution: Execution, ending: Ending, { isAgain } = { isAgain: false }): void {
+    if (!isAgain) this.#noteEnd(execution, ending)
     const durationUs = Math.round((performance.now() - execution.startedAtMs) * 1_000)
     let rows = execution.rows
     let how = ''

@@ -15,7 +15,7 @@ import {
 } from '../wire/frontend.ts'
 import type { Exchange } from './exchange.ts'
 import { isReadAsUtf8, unsettledReason } from './lexing.ts'
-import { type Lookup, newPrepared, unknownPortal, unknownPrepared } from './names.ts'
+import { type Lookup, newPortal, newPrepared, unknownPortal, unknownPrepared } from './names.ts'
 import {
   type Execution,
   newExecute,
@@ -204,8 +204,7 @@ export class FrontendMessages {
     const verdict = this.#way.decide(prepared.statement)
     if (verdict === 'undecided') return 'hold'
     const protection = 'allowed' in verdict ? verdict.allowed.protection : null
-    const { resultFormats } = bind
-    const portal: Portal = { name: bind.portal, prepared, bind, resultFormats, parameters: '[]', protection }
+    const portal = newPortal(bind, prepared, protection)
     const operation: Operation = { kind: 'bind', portal, refusal: null }
     if ('refusal' in verdict) {
       return this.#refuseStatement(operation, { statement: prepared.statement, text: null, verdict }, batch)

@@ -16,6 +16,7 @@ const portalOf = (name: string, statement = emptyStatement): Portal => ({
   resultFormats: [],
   parameters: '[]',
   protection: null,
+  isCursor: false,
 })
 
 function foundBy<T>(lookup: { readonly found: T } | string): T | string {

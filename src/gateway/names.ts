@@ -1,5 +1,6 @@
 import { limits } from '../core/limits.ts'
 import { opaqueStatement, type StatementAnalysis } from '../core/statement.ts'
+import type { Bind } from '../wire/frontend.ts'
 import { Remembered } from './remembered.ts'
 import type { Execution, Operation, Portal, PreparedStatement } from './operations.ts'
 import type { Protected } from './protection.ts'
@@ -47,8 +48,9 @@ export class SessionNames {
       const { portal } = operation
       this.#portalsOnTheWay.set(portal.name, { found: portal, operation, segment })
     } else {
-      for (const { statement, protection } of executionsOf(operation)) {
-        const { prepares, declares } = statement.names
+      for (const execution of executionsOf(operation)) {
+        const { statement, protection } = execution
+        const { prepares, declares } = definedBy(execution)
         if (prepares !== null) {
           const found = newPrepared(prepares.name, prepares.analysis)
           this.#preparedOnTheWay.set(prepares.name, { found, operation, segment })
@@ -66,8 +68,8 @@ export class SessionNames {
   settled(operation: Operation): void {
     if (operation.kind === 'parse') arrived(this.#preparedOnTheWay, operation.prepared.name, operation)
     else if (operation.kind === 'bind') arrived(this.#portalsOnTheWay, operation.portal.name, operation)
-    for (const { statement } of executionsOf(operation)) {
-      const { prepares, declares } = statement.names
+    for (const execution of executionsOf(operation)) {
+      const { prepares, declares } = definedBy(execution)
       if (prepares !== null) arrived(this.#preparedOnTheWay, prepares.name, operation)
       if (declares !== null) arrived(this.#portalsOnTheWay, declares, operation)
     }
@@ -80,8 +82,9 @@ export class SessionNames {
   }
 
   /** Takes in a statement that completed: it may have defined or dropped names. */
-  complete({ statement, protection }: Pick<Execution, 'statement' | 'protection'>, tag: string): void {
-    const { prepares, declares } = statement.names
+  complete(execution: Pick<Execution, 'statement' | 'protection' | 'portal'>, tag: string): void {
+    const { statement, protection } = execution
+    const { prepares, declares } = definedBy(execution)
     if (prepares !== null) this.define({ prepared: newPrepared(prepares.name, prepares.analysis) })
     if (declares !== null) this.define({ portal: newCursor(declares, statement, protection) })
     if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') this.#prepared.clear()
@@ -123,8 +126,25 @@ function executionsOf(operation: Operation): readonly Execution[] {
   return none
 }
 
+const definesNothing = { prepares: null, declares: null } as const
+
+/** An Execute of a declared cursor carries the DECLARE, and what it returns was fixed when that ran. */
+function definedBy({
+  statement,
+  portal,
+}: Pick<Execution, 'statement' | 'portal'>): Pick<StatementAnalysis['names'], 'prepares' | 'declares'> {
+  return portal?.isCursor === true ? definesNothing : statement.names
+}
+
 function newCursor(name: string, statement: StatementAnalysis, protection: Protected | null): Portal {
-  return { name, prepared: newPrepared('', statement), bind: null, resultFormats: [], parameters: '[]', protection }
+  const prepared = newPrepared('', statement)
+  return { name, prepared, bind: null, resultFormats: [], parameters: '[]', protection, isCursor: true }
+}
+
+/** What a Bind opens. */
+export function newPortal(bind: Bind, prepared: PreparedStatement, protection: Protected | null): Portal {
+  const { portal: name, resultFormats } = bind
+  return { name, prepared, bind, resultFormats, parameters: '[]', protection, isCursor: false }
 }
 
 /** A prepared statement that was not executed yet. */

@@ -39,6 +39,8 @@ export interface Portal {
   readonly protection: Protected | null
   /** The parameters as a JSON array, once encoded. */
   parameters: string
+  /** Whether DECLARE has opened it: executing it fetches from it, and declares nothing. */
+  readonly isCursor: boolean
 }
 
 /** One run of one statement: opened by its intent entry, closed by its outcome entry. */

@@ -43,7 +43,7 @@ export interface Viewer {
   readonly policy: Decides
   readonly facts: () => SessionFacts
   /** `epoch` grows when one of them changes, and the facts may with them. */
-  readonly settings: { readonly epoch: number; readonly clientEncoding: string }
+  readonly settings: { readonly epoch: number; readonly answerEncoding: string }
 }
 
 /** What one session may see of what is classified. */
@@ -117,17 +117,17 @@ export class SessionView {
     })
   }
 
-  /** Why the principal may not run it, or null. */
-  refusal({ lineage, schema, isMasking }: Protected): PosternError | null {
-    const { clientEncoding } = this.#viewer.settings
-    if (isMasking && lineage.copyOut !== null && !this.#protects.canMaskCopy(clientEncoding)) {
-      return new PosternError(
-        'feature_refused',
-        `COPY data cannot be masked while client_encoding is ${clientEncoding}`,
-        {
-          hint: "SET client_encoding = 'UTF8' first.",
-        },
-      )
+  /** Why the principal may not run it, or null. `followsSetting` is behind a change of settings in its own text. */
+  refusal({ lineage, schema, isMasking }: Protected, options: { followsSetting: boolean }): PosternError | null {
+    const encoding = options.followsSetting ? '' : this.#viewer.settings.answerEncoding
+    if (isMasking && lineage.copyOut !== null && !this.#protects.canMaskCopy(encoding)) {
+      const why = encoding === '' ? 'is not certain' : `is ${encoding}`
+      return new PosternError('feature_refused', `COPY data cannot be masked while client_encoding ${why}`, {
+        hint:
+          encoding === ''
+            ? 'Send what may change settings before it, as a text of its own.'
+            : "SET client_encoding = 'UTF8' first.",
+      })
     }
     const hazard = lineage.hazards.find(
       ({ columns, unlessMasked }) =>

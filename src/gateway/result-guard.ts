@@ -12,6 +12,7 @@ import { encodeCopyData, formatAt } from '../wire/frontend.ts'
 import type { Description, Execution, Operation } from './operations.ts'
 import type { Protected } from './protection.ts'
 import type { ColumnMask, Protects } from './services.ts'
+import type { SessionSettings } from './settings.ts'
 
 /** Which masks a result was given while it had no description: every value of it is NULL. */
 const everythingIsNull: readonly ColumnMask[] = []
@@ -24,14 +25,20 @@ const everythingIsNull: readonly ColumnMask[] = []
 export class ResultGuard {
   readonly #protects: Protects
   readonly #seesAll: () => boolean
-  readonly #clientEncoding: () => string
+  readonly #settings: Pick<SessionSettings, 'clientEncoding' | 'answerEncoding'>
   /** Whether the open transaction has touched what the principal may not see: a deferred constraint fails at its end. */
   #isTransactionScrubbed = false
 
-  constructor(protects: Protects, session: { readonly seesAll: () => boolean; readonly clientEncoding: () => string }) {
+  constructor(
+    protects: Protects,
+    session: {
+      readonly seesAll: () => boolean
+      readonly settings: Pick<SessionSettings, 'clientEncoding' | 'answerEncoding'>
+    },
+  ) {
     this.#protects = protects
     this.#seesAll = session.seesAll
-    this.#clientEncoding = session.clientEncoding
+    this.#settings = session.settings
   }
 
   /** Takes in what PostgreSQL says of a result in the simple protocol, right before its rows. */
@@ -50,7 +57,8 @@ export class ResultGuard {
     if (protection === null) return
     const { format, columnFormats } = decodeCopyResponse(body)
     const shape = { columnCount: columnFormats.length, format: format === 1 ? 1 : 0 } as const
-    const clientEncoding = this.#clientEncoding()
+    // It was certain when the statement was let through, and what may change it since comes behind this answer.
+    const { clientEncoding } = this.#settings
     const masks = this.#protects.planCopy({ ...protection, ...shape, clientEncoding })
     execution.masks = masks
     const { copyOut } = protection.lineage
@@ -102,7 +110,7 @@ export class ResultGuard {
     if (portal === null || description === null) {
       return protection.isMasking || fixed?.isMasking === true ? everythingIsNull : null
     }
-    const formats = portal.resultFormats.join()
+    const formats = `${portal.resultFormats.join()} ${this.#settings.answerEncoding}`
     const known = fixed === null ? description.masks.get(protection) : undefined
     if (known?.formats === formats) return known.masks
     const fields = description.fields.map((field, index) => ({
@@ -127,7 +135,7 @@ export class ResultGuard {
   }
 
   #plan(protection: Protected, fields: readonly FieldDescription[]): readonly ColumnMask[] | null {
-    return this.#protects.planRows({ ...protection, fields, clientEncoding: this.#clientEncoding() })
+    return this.#protects.planRows({ ...protection, fields, clientEncoding: this.#settings.answerEncoding })
   }
 }
 

@@ -45,7 +45,7 @@ export function protectSession(session: ProtectedSession): SessionProtection | n
   return {
     view,
     catalog: new SessionCatalog(protects, { exchange, runOwn, waitFor }),
-    results: new ResultGuard(protects, { seesAll, clientEncoding: () => settings.clientEncoding }),
+    results: new ResultGuard(protects, { seesAll, settings }),
     waitFor,
   }
 }

@@ -32,6 +32,11 @@ export class SessionSettings implements LexingSettings {
     return this.#clientEncoding
   }
 
+  /** In which encoding an answer comes that arrives now; empty where that is not certain. */
+  get answerEncoding(): string {
+    return this.isSettled ? this.#clientEncoding : ''
+  }
+
   get serverEncoding(): string {
     return this.#serverEncoding
   }

@@ -108,7 +108,7 @@ export class StatementWay {
     const others = means === null || 'refusal' in verdict ? verdict : this.#decideMeaning(means, place, protection)
     if ('refusal' in others || protection === null || this.#session.protection === null) return others
     const { view } = this.#session.protection
-    const error = view.refusal(protection) ?? view.writeRefusal(protection, null)
+    const error = view.refusal(protection, place) ?? view.writeRefusal(protection, null)
     if (error !== null) return { refusal: refusalOf(error) }
     return statement.names.executes === null ? others : (this.#checkArguments(statement, protection) ?? others)
   }

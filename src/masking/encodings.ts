@@ -2,8 +2,9 @@ const embedding: ReadonlySet<string> = new Set(['BIG5', 'GB18030', 'GBK', 'JOHAB
 
 /**
  * Whether characters of this client_encoding may have bytes in them that are ASCII by themselves: a backslash, a brace or
- * a delimiter that is none. What is quoted in such an encoding cannot be taken apart byte by byte.
+ * a delimiter that is none. What is quoted in such an encoding cannot be taken apart byte by byte. An empty name is an
+ * encoding that nobody is certain of.
  */
 export function embedsAscii(encoding: string): boolean {
-  return embedding.has(encoding.toUpperCase().replaceAll(/[^A-Z0-9_]/g, ''))
+  return encoding === '' || embedding.has(encoding.toUpperCase().replaceAll(/[^A-Z0-9_]/g, ''))
 }

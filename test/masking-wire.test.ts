@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { backend, decodeDataRow, decodeErrorResponse } from '../src/wire/backend.ts'
+import { encodeBind, encodeExecute, encodeParse, encodeQuery, sync } from '../src/wire/frontend.ts'
+import { RawClient } from './support/raw-client.ts'
+import { type Sandbox, startSandbox } from './support/sandbox.ts'
+
+/*
+ * What a client that writes its own messages tries against masking: orders of messages that no driver sends, names
+ * defined over again, settings and catalogs that change between a decision and its rows, connections that are cut.
+ */
+
+const policies = `
+@id("masked-may-everything-else")
+permit (principal in Group::"engineering", action in [Action::"connect", Action::"statement"], resource);
+
+@id("dba-sees")
+permit (principal in Group::"dba", action, resource);
+`
+
+const classification = `
+tags: { pii.email: redact }
+columns:
+  public.people: { email: pii.email }
+  one.people: { email: pii.email }
+`
+
+let sandbox: Sandbox
+before(async () => {
+  sandbox = await startSandbox({
+    policies,
+    classification,
+    allowPlaintextOnLoopback: true,
+    setUp: `
+      CREATE TABLE people (id int PRIMARY KEY, email text UNIQUE, city text);
+      INSERT INTO people SELECT n, 'secret' || n || '@example.com', 'Graz' FROM generate_series(1, 5) n;
+      CREATE SCHEMA one;
+      CREATE SCHEMA two;
+      CREATE TABLE one.people (email text);
+      INSERT INTO one.people SELECT 'secret' || n || '@example.com' FROM generate_series(1, 5) n;
+      CREATE TABLE two.people (email text);
+      CREATE VIEW places AS SELECT id, city FROM people;
+      CREATE TABLE parents (id int PRIMARY KEY);
+      CREATE TABLE children (parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);`,
+  })
+})
+after(() => sandbox.stop())
+
+async function raw(identity = 'alice@example.com'): Promise<RawClient> {
+  const { password } = await sandbox.clientConfig(identity)
+  return RawClient.logIn({
+    port: sandbox.postern.port,
+    parameters: { user: identity, database: 'shop' },
+    password: String(password),
+  })
+}
+
+/** What comes back up to `count` times ReadyForQuery: rows, tags of their messages and SQLSTATEs. */
+async function told(client: RawClient, count: number, ...messages: readonly Buffer[]): Promise<string> {
+  client.send(...messages)
+  const frames = await client.until(backend.ReadyForQuery, count)
+  return frames
+    .flatMap(({ type, body }) => {
+      if (type === backend.DataRow)
+        return [
+          decodeDataRow(body)
+            .map((value) => value?.toString() ?? 'NULL')
+            .join('|'),
+        ]
+      if (type === backend.CopyData) return [body.toString('latin1')]
+      if (type === backend.ErrorResponse) return [decodeErrorResponse(body).get('C') ?? '']
+      return []
+    })
+    .join(' ')
+}
+
+const query = (client: RawClient, sql: string): Promise<string> => told(client, 1, encodeQuery(sql))
+
+test('executing a cursor by a message of the protocol does not make it one that was declared just now', async () => {
+  const client = await raw()
+  await query(client, 'SET search_path = one')
+  await query(client, 'BEGIN')
+  await query(client, 'DECLARE c SCROLL CURSOR FOR SELECT lower(email) AS email FROM people')
+  await query(client, 'SET search_path = two')
+  assert.doesNotMatch(await query(client, 'FETCH 1 FROM c'), /secret/u)
+  assert.doesNotMatch(await told(client, 1, encodeExecute('c', 0), sync), /secret/u)
+  await query(client, 'MOVE ABSOLUTE 0 IN c')
+  assert.doesNotMatch(await query(client, 'FETCH ALL FROM c'), /secret/u)
+  client.close()
+})
+
+test('COPY data in an encoding that the text itself has changed is not read as UTF-8', async () => {
+  const client = await raw()
+  const answer = await query(
+    client,
+    "SET client_encoding = 'SJIS'; COPY (SELECT 'ソ', lower(email), 'ポ' FROM people) TO STDOUT (DELIMITER '|')",
+  )
+  assert.doesNotMatch(answer, /secret/u)
+  client.close()
+})
+
+test('a commit that fails is no second answer to the statement before it', async () => {
+  const client = await raw()
+  await query(client, 'CREATE TABLE one.words AS SELECT 1 AS id')
+  await query(client, 'CREATE TABLE words AS SELECT 1 AS id')
+  const segment = [
+    encodeParse({ sql: 'INSERT INTO children VALUES (7)' }),
+    encodeBind({}),
+    encodeExecute('', 0),
+    encodeParse({ sql: 'CREATE TABLE unused (id int)' }),
+    encodeBind({}),
+    encodeExecute('', 0),
+    sync,
+  ]
+  assert.equal(await told(client, 1, ...segment), '23503')
+  // What follows a change before its outcome is known is refused, and is not where no change is under way.
+  const answer = await told(
+    client,
+    1,
+    encodeParse({ sql: 'CREATE TABLE unused (id int)' }),
+    encodeBind({}),
+    encodeExecute('', 0),
+    encodeParse({ sql: 'SELECT id FROM words' }),
+    encodeBind({}),
+    encodeExecute('', 0),
+    sync,
+  )
+  assert.equal(answer, '42501')
+  client.close()
+})
