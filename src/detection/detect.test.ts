@@ -359,3 +359,33 @@ describe('a hostile text', () => {
     })
   }
 })
+
+test('what is passed over as plain holds nothing that would be replaced', () => {
+  const detector = createDetector({ least: 'likely' })
+  const seed = Date.now() % 1_000_000
+  const values = [
+    ...Array.from({ length: 4_000 }, (_, index) => String((index * 7919 + seed) % 100_000_000)),
+    ...Array.from({ length: 4_000 }, (_, index) => ((index * 104_729 + seed) / 7).toFixed(index % 7)),
+    ...Array.from({ length: 2_000 }, (_, index) =>
+      Buffer.from(String(index * seed))
+        .toString('base64')
+        .replaceAll(/[^A-Za-z]/gu, 'q')
+        .slice(0, 15),
+    ),
+    '2024-02-29',
+    '2024-02-29 12:34:56.789+00',
+    'true',
+    'NULL',
+  ]
+  for (const value of values) {
+    assert.equal(
+      detector.redact(value, () => '!'),
+      value,
+      `seed ${String(seed)}`,
+    )
+    assert.equal(
+      redactDetected(value, () => '!'),
+      value,
+    )
+  }
+})
