@@ -36,6 +36,7 @@ export async function openProtection(
     refreshMs: 3_600_000,
     key: Buffer.alloc(32, 7),
     tracer,
+    parse: (sql) => parser.parse(sql),
     connect: () => openClient(postgres, databaseName),
     onCatalog: () => undefined,
     onClassified: () => undefined,

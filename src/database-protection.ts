@@ -29,7 +29,9 @@ import {
   type SystemCatalogCache,
 } from './sql/catalog/load.ts'
 import { createSchema, type Schema } from './sql/lineage/schema.ts'
+import { triggerFaults } from './sql/lineage/triggers.ts'
 import type { Tracer } from './sql/lineage/tracer.ts'
+import type { ParseOutcome } from './sql/parser.ts'
 import type { FieldDescription } from './wire/backend.ts'
 
 /** A connection to the database on which the gateway itself asks. */
@@ -47,6 +49,8 @@ export interface ProtectionOptions {
   /** The key of pseudonyms. */
   readonly key: Buffer
   readonly tracer: Tracer
+  /** PostgreSQL's parser, for what is stored as SQL text. */
+  readonly parse: (sql: string) => ParseOutcome
   connect(signal: AbortSignal): Promise<CatalogConnection>
   /** A snapshot or a file is in force that differs from the one before; `computing` are functions to rely upon. */
   onCatalog(catalog: Catalog, computing: ReadonlySet<string>): void
@@ -158,6 +162,10 @@ export class DatabaseProtection implements Protects {
     }
   }
 
+  isBuiltin(name: string): boolean {
+    return this.#catalog?.functionsNamed(name).length === 0
+  }
+
   planRows(result: MaskedResult & { readonly fields: readonly FieldDescription[] }): readonly (Mask | null)[] | null {
     return planRows({ ...basisOf(result), fields: result.fields }, maskerOf(result.schema))
   }
@@ -263,10 +271,22 @@ export class DatabaseProtection implements Protects {
     this.#catalog = catalog
     this.#classification = classification
     this.#renewSchema()
-    const told = JSON.stringify([[...classification.columns.values()].map(({ key, tags }) => [key, tags]), faults])
+    const all = [...faults, ...this.#triggerFaults()]
+    const told = JSON.stringify([[...classification.columns.values()].map(({ key, tags }) => [key, tags]), all])
     if (told === this.#told) return
     this.#told = told
-    this.#options.onClassified({ columns: classification.columns.size, faults })
+    this.#options.onClassified({ columns: classification.columns.size, faults: all })
+  }
+
+  /** Triggers that may copy values to where nobody can say. A failure is told and counts where a column is asked about. */
+  #triggerFaults(): readonly string[] {
+    if (this.#schema === null) return []
+    try {
+      return triggerFaults(this.#schema.traced)
+    } catch (fault) {
+      this.#options.onFailed(toPosternError(fault))
+      return []
+    }
   }
 
   #resolve(catalog: Catalog, memory: ClassificationMemory) {
@@ -287,7 +307,7 @@ export class DatabaseProtection implements Protects {
 
   #makeSchema(catalog: Catalog, classification: Classification): TracedSchema {
     const pending = [...this.#pending].map(({ created }) => created)
-    const traced = createSchema({ catalog, classification, pending })
+    const traced = createSchema({ catalog, classification, pending, parse: this.#options.parse })
     const masker = createMasker({
       key: this.#options.key,
       typeOf: (oid) => catalog.type(oid),

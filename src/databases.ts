@@ -13,7 +13,7 @@ import type { GatewayDatabase } from './gateway/services.ts'
 import { forwardedParameters } from './gateway/start-up-parameters.ts'
 import { type Analyzer, createAnalyzer } from './sql/analyze.ts'
 import { harmlessFields, harmlessFunctions } from './sql/catalog/harmless.ts'
-import { createParser } from './sql/parser.ts'
+import { createParser, type Parser } from './sql/parser.ts'
 import { createTracer, type Tracer } from './sql/lineage/tracer.ts'
 
 /** What the databases are opened with. */
@@ -30,7 +30,7 @@ export interface Opening {
 export async function openDatabases(config: Config, opening: Opening): Promise<ReadonlyMap<string, GatewayDatabase>> {
   const analyzers = new Map<string, Analyzer>()
   const databases = new Map<string, GatewayDatabase>()
-  let tracer: Tracer | null = null
+  let tracing: Tracing | null = null
   for (const [name, database] of config.databases) {
     const credential = createCredential(database)
     opening.atStop(() => credential.close())
@@ -45,12 +45,12 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
       databases.set(name, { resource, role, sql, protection: null, connect })
       continue
     }
-    tracer ??= await openTracer(opening)
+    tracing ??= await openTracer(opening)
     const sql = await openAnalyzer(database, opening)
     const protection = await protect(database, database.classification, {
       ...opening,
       config,
-      tracer,
+      tracing,
       connect,
       onCatalog: (catalog, computing) => sql.replaceRules(rulesOf(database, catalog, computing)),
     })
@@ -68,14 +68,20 @@ async function openAnalyzer({ safeFunctions }: DatabaseConfig, { log, atStop }: 
   return analyzer
 }
 
-async function openTracer({ log, atStop }: Opening): Promise<Tracer> {
+interface Tracing {
+  readonly tracer: Tracer
+  readonly parse: Parser['parse']
+}
+
+async function openTracer({ log, atStop }: Opening): Promise<Tracing> {
   const onFault = (fault: unknown): void => {
     log.warn({ err: fault }, 'a statement could not be traced, and counts as unknown')
   }
   const parser = await createParser({ onFault })
-  const tracer = createTracer({ parse: (sql) => parser.parse(sql), onFault })
+  const parse: Parser['parse'] = (sql) => parser.parse(sql)
+  const tracer = createTracer({ parse, onFault })
   atStop(() => tracer.close())
-  return tracer
+  return { tracer, parse }
 }
 
 /** What the operator vouches for, here or in the classification, and what the catalog shows to be harmless. */
@@ -91,12 +97,12 @@ async function protect(
   classification: string,
   opening: Opening & {
     readonly config: Config
-    readonly tracer: Tracer
+    readonly tracing: Tracing
     readonly connect: GatewayDatabase['connect']
     readonly onCatalog: (catalog: Catalog, computing: ReadonlySet<string>) => void
   },
 ): Promise<DatabaseProtection> {
-  const { log, journal, maskingKey, config, tracer, connect } = opening
+  const { log, journal, maskingKey, config, tracing, connect } = opening
   if (maskingKey === null) throw new Error('a database has a classification, and there is no key for pseudonyms')
   const { name } = database
   const text = readClassificationText(classification)
@@ -110,7 +116,7 @@ async function protect(
     stateDirectory: config.masking.state,
     refreshMs: database.catalogRefreshMs,
     key: maskingKey,
-    tracer,
+    ...tracing,
     async connect(signal) {
       const startup = new Map([['application_name', 'postern']])
       const connection = await connect(startup, signal)
