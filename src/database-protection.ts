@@ -166,6 +166,10 @@ export class DatabaseProtection implements Protects {
     return this.#catalog?.functionsNamed(name).length === 0
   }
 
+  isBuiltin(name: string): boolean {
+    return this.#catalog?.functionsNamed(name).length === 0
+  }
+
   planRows(result: MaskedResult & { readonly fields: readonly FieldDescription[] }): readonly (Mask | null)[] | null {
     return planRows({ ...basisOf(result), fields: result.fields }, maskerOf(result.schema))
   }

@@ -128,3 +128,34 @@ test('a commit that fails is no second answer to the statement before it', async
   assert.equal(answer, '42501')
   client.close()
 })
+
+test('a table that is still being made when its client goes is masked once it is there', async () => {
+  const client = await raw()
+  client.send(
+    encodeQuery('CREATE TABLE late AS SELECT email AS words, pg_sleep(1)::text AS nothing FROM people WHERE id < 3'),
+  )
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  client.socket.resetAndDestroy()
+  await new Promise((resolve) => setTimeout(resolve, 3000))
+  const other = await raw()
+  const answer = await query(other, 'SELECT lower(words) FROM late')
+  assert.doesNotMatch(answer, /secret/u)
+  other.close()
+})
+
+test('a table is not made under a name that a statement under way in another session may mean by it', async () => {
+  const [client, other] = [await raw(), await raw()]
+  await query(client, "CREATE TABLE source AS SELECT 'plain' AS words")
+  await query(client, 'CREATE TABLE target (words text)')
+  other.send(encodeQuery('SELECT pg_sleep(1.5); INSERT INTO target SELECT lower(words) FROM source'))
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  assert.equal(await query(client, 'CREATE TABLE unrelated AS SELECT email FROM people'), '')
+  await query(client, 'DROP TABLE source')
+  assert.equal(await query(client, 'CREATE TABLE source AS SELECT email AS words FROM people'), '42501')
+  await told(other, 1)
+  const answer = await query(client, 'SELECT words FROM target')
+  assert.doesNotMatch(answer, /secret/u)
+  assert.equal(await query(client, 'CREATE TABLE source AS SELECT email AS words FROM people'), '')
+  client.close()
+  other.close()
+})

@@ -118,6 +118,13 @@ export class PendingOperations {
     return this.length === 0 ? undefined : this.#items[this.#items.length - 1]
   }
 
+  *[Symbol.iterator](): Generator<Operation> {
+    for (let index = this.#head; index < this.#items.length; index += 1) {
+      const operation = this.#items[index]
+      if (operation !== undefined) yield operation
+    }
+  }
+
   push(operation: Operation): void {
     this.#items.push(operation)
   }

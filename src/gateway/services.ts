@@ -63,6 +63,8 @@ export interface Protects {
   ownCatalog(): OwnCatalog
   /** From now on a relation of that name carries these tags; `settle` tells that the statement has ended. */
   pend(created: CreatedRelation): { settle(): void }
+  /** Whether only PostgreSQL's own functions have that name. */
+  isBuiltin(name: string): boolean
   /** The masks of a result's columns, or null where all of it may be seen. */
   planRows(result: MaskedResult & { readonly fields: readonly FieldDescription[] }): readonly ColumnMask[] | null
   /** The same for the columns of COPY TO, whose types only the lineage knows. */
@@ -110,7 +112,6 @@ export interface MaskedResult {
   /** As reported when its answer arrives. */
   readonly clientEncoding: string
 }
-
 
 /** The entries that the path writes. */
 export type PathEntryType =

@@ -88,9 +88,13 @@ export class SessionCatalog {
     created.settle()
   }
 
-  /** The session is over, and with it its transaction: what it has made is there now, or never. */
-  close(): void {
-    if (this.#created.size > 0) void this.#refreshAndSettle()
+  /**
+   * The session is over, and with it its transaction once PostgreSQL has said so: what it has made is there then, or never.
+   * Where nobody knows, what bears those names stays pending.
+   */
+  close(gone: Promise<boolean>): void {
+    if (this.#created.size === 0) return
+    void gone.then((isOver) => (isOver ? this.#refreshAndSettle() : undefined))
   }
 
   /** PostgreSQL is ready again: what was answered has happened. `takesBack` is a ROLLBACK TO SAVEPOINT. */

@@ -7,12 +7,15 @@ import { SessionView } from './protection.ts'
 import { ResultGuard } from './result-guard.ts'
 import type { Decides, GatewayDatabase, OwnResult } from './services.ts'
 import { SessionCatalog } from './session-catalog.ts'
+import { UnderWay } from './under-way.ts'
 
 /** What a session knows of what is classified in its database, and what watches over its answers. */
 export interface SessionProtection {
   readonly catalog: SessionCatalog
   readonly view: SessionView
   readonly results: ResultGuard
+  /** What is under way here, and in the other sessions of the database. */
+  readonly underWay: UnderWay
   /** Has the message that is being treated wait. */
   readonly waitFor: (promise: Promise<unknown>) => void
 }
@@ -44,6 +47,7 @@ export function protectSession(session: ProtectedSession): SessionProtection | n
   const seesAll = (): boolean => protects.schema !== null && view.seesAll(protects.schema)
   return {
     view,
+    underWay: new UnderWay(protects, exchange),
     catalog: new SessionCatalog(protects, { exchange, runOwn, waitFor }),
     results: new ResultGuard(protects, { seesAll, settings }),
     waitFor,

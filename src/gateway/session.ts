@@ -315,8 +315,11 @@ export class Session {
     clearTimeout(this.#expiryTimer)
     this.#clientStream.stop()
     const { client, backend, services } = this.#parts
+    const gone = goneOf(backend.socket)
+    this.#context.protection?.underWay.close(gone)
     this.#backendMessages.abandon()
-    this.#context.protection?.catalog.close()
+    this.#context.protection?.catalog.close(gone)
+    backend.socket.resume()
     const reason = how === 'client_lost' && this.#hasClientFinished ? 'client_terminated' : how
     const ended = {
       end: reason,
@@ -359,6 +362,12 @@ export class Session {
     const client = { ...clientFacts, application: this.#exchange.settings.application }
     return sessionMembers({ session: id, principal, client, database: database.resource.name })
   }
+}
+
+/** Whether PostgreSQL has closed the connection, which it does when it has done all that was asked on it. */
+async function goneOf(socket: Socket): Promise<boolean> {
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
+  return socket.readableEnded
 }
 
 /** Whoever does not take his last bytes in good time loses them. */

@@ -108,7 +108,10 @@ export class StatementWay {
     const others = means === null || 'refusal' in verdict ? verdict : this.#decideMeaning(means, place, protection)
     if ('refusal' in others || protection === null || this.#session.protection === null) return others
     const { view } = this.#session.protection
-    const error = view.refusal(protection, place) ?? view.writeRefusal(protection, null)
+    const error =
+      view.refusal(protection, place) ??
+      view.writeRefusal(protection, null) ??
+      creationRefusal(protection, this.#session.protection)
     if (error !== null) return { refusal: refusalOf(error) }
     return statement.names.executes === null ? others : (this.#checkArguments(statement, protection) ?? others)
   }
@@ -339,6 +342,18 @@ function unrecordable(): PosternError {
   return new PosternError('journal_unavailable', 'the statement cannot be recorded, so it is not run', {
     hint: 'Try again shortly. If it persists, tell whoever runs this gateway: its log says what to check.',
   })
+}
+
+/** Why a relation cannot be made of masked columns now: elsewhere its name was decided to mean another one. */
+function creationRefusal(protection: Protected, session: SessionProtection): PosternError | null {
+  const { creates } = protection.lineage
+  if (creates === null || creates.isTemporary || !protection.isScrubbing) return null
+  if (!session.underWay.isMeantElsewhere(creates.name)) return null
+  return new PosternError(
+    'masking_refused',
+    `${creates.name} cannot be made of masked columns now, because a statement that may mean it is under way in another session`,
+    { hint: 'Try again when that is over, or choose another name.' },
+  )
 }
 
 function catalogUnavailable(): PosternError {
