@@ -11,11 +11,14 @@ export interface CheckFindings {
   /** Columns that nobody classified. */
   readonly missing: readonly string[]
   readonly faults: readonly string[]
+  /** What may copy values to where nobody can say. */
+  readonly warnings: readonly string[]
 }
 
 /** What `postern classify --check` prints. */
-export function checkText({ database, file, count, missing, faults }: CheckFindings, isColoured: boolean): string {
-  const { bold, dim, green } = pc.createColors(isColoured)
+export function checkText(findings: CheckFindings, isColoured: boolean): string {
+  const { database, file, count, missing, faults, warnings } = findings
+  const { bold, dim, green, yellow } = pc.createColors(isColoured)
   const parts: string[] = []
   if (missing.length > 0) {
     const head = bold(
@@ -28,7 +31,10 @@ export function checkText({ database, file, count, missing, faults }: CheckFindi
     const head = bold(`${visible(file)} does not fit the database in ${amount(faults.length, 'place')}:`)
     parts.push([head, ...faults.map((fault) => `  ${visible(fault)}`)].join('\n'))
   }
-  if (parts.length === 0) return `${green('ok')}  ${amount(count, 'column')} of ${database}, all of them classified.\n`
+  if (parts.length === 0)
+    parts.push(`${green('ok')}  ${amount(count, 'column')} of ${database}, all of them classified.`)
+  // Nobody can mend these in the file, so that they do not fail the check.
+  parts.push(...warnings.map((warning) => `${yellow('!')}  ${visible(warning)}`))
   return `${parts.join('\n\n')}\n`
 }
 

@@ -16,6 +16,9 @@ import { PosternError } from '../core/errors.ts'
 import { nearestName } from '../core/nearest.ts'
 import { createCatalog } from '../sql/catalog/catalog.ts'
 import { loadCatalog } from '../sql/catalog/load.ts'
+import { createSchema } from '../sql/lineage/schema.ts'
+import { triggerFaults } from '../sql/lineage/triggers.ts'
+import { createParser } from '../sql/parser.ts'
 import { sampleAll, withDatabase } from './classify-sample.ts'
 import type { RunsQuery } from './classify-sample.ts'
 import { checkText, proposalsText } from './classify-text.ts'
@@ -102,7 +105,7 @@ async function check({ config, database, path, file }: Place, { query, options }
   const catalog = await readCatalog(query)
   const identity = (await query(identityQuery))[0]?.[0] ?? undefined
   const memory = loadMemory(config.masking.state, database.name)
-  const { faults } = resolveClassification({
+  const { classification, faults } = resolveClassification({
     file,
     catalog,
     memory,
@@ -112,10 +115,13 @@ async function check({ config, database, path, file }: Place, { query, options }
   const columns = userColumns(file, catalog)
   const missing = columns.filter(({ isDecided }) => !isDecided).map(nameOf)
   const isOk = missing.length === 0 && faults.length === 0
-  const result = { database: database.name, file: path ?? '', count: columns.length, missing, faults }
+  const parser = await createParser({ onFault: () => undefined })
+  const parse: typeof parser.parse = (sql) => parser.parse(sql)
+  const warnings = triggerFaults(createSchema({ catalog, classification, pending: [], parse }))
+  const result = { database: database.name, file: path ?? '', count: columns.length, missing, faults, warnings }
   process.stdout.write(
     options.json === true
-      ? `${JSON.stringify({ ok: isOk, unclassified: missing, faults })}\n`
+      ? `${JSON.stringify({ ok: isOk, unclassified: missing, faults, warnings })}\n`
       : checkText(result, isColouredFor(process.stdout)),
   )
   if (!isOk) process.exitCode = 1
