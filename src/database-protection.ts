@@ -3,6 +3,7 @@ import { loadMemory, saveMemory, type ClassificationMemory } from './classificat
 import { addDerived, identityQuery } from './classification/memory.ts'
 import { resolveClassification } from './classification/classify.ts'
 import type { ClassificationFile } from './classification/file.ts'
+import { catalogNames } from './catalog-names.ts'
 import { columnKey, type Catalog, type CatalogData, type ColumnKey, type Oid } from './core/catalog.ts'
 import type { Classification, Tag } from './core/classification.ts'
 import type { PosternError } from './core/errors.ts'
@@ -162,13 +163,7 @@ export class DatabaseProtection implements Protects {
     }
   }
 
-  isBuiltin(name: string): boolean {
-    return this.#catalog?.functionsNamed(name).length === 0
-  }
-
-  isBuiltin(name: string): boolean {
-    return this.#catalog?.functionsNamed(name).length === 0
-  }
+  readonly isBuiltin = (name: string): boolean => this.#catalog?.functionsNamed(name).length === 0
 
   planRows(result: MaskedResult & { readonly fields: readonly FieldDescription[] }): readonly (Mask | null)[] | null {
     return planRows({ ...basisOf(result), fields: result.fields }, maskerOf(result.schema))
@@ -371,20 +366,11 @@ export class DatabaseProtection implements Protects {
 
   #knownNames: { readonly catalog: Catalog; readonly names: ReadonlySet<string> } | null = null
 
-  /** Every name that the catalog shows anyway: those of relations, columns, types, functions and schemas. */
   #names(): ReadonlySet<string> {
     const catalog = this.#catalog
     if (catalog === null) return new Set()
     if (this.#knownNames?.catalog === catalog) return this.#knownNames.names
-    const names = new Set<string>([...catalog.data.schemas, ...catalog.data.constraintNames])
-    for (const relation of catalog.data.relations) {
-      names.add(relation.name)
-      for (const column of relation.columns) names.add(column.name)
-      for (const trigger of relation.triggers) names.add(trigger.name)
-    }
-    for (const { name } of catalog.data.types) names.add(name)
-    for (const { name } of catalog.data.functions) names.add(name)
-    for (const { name } of catalog.data.builtins) names.add(name)
+    const names = catalogNames(catalog)
     this.#knownNames = { catalog, names }
     return names
   }
