@@ -89,7 +89,7 @@ select id from customers where email = backup_email ==> -
 select name from customers where email = name ==> email
 select name from customers where lower(name) like lower($1) or lower(email) like lower($1) ==> -
 select c.name, o.number from customers c join orders o on o.customer_id = c.id where c.name ilike $1 or c.email ilike $1 or o.number ilike $1 order by c.email limit 20 offset 0 ==> -, -
-select name, n from (select name, n from dict, customers where email like word || '%') s ==> -, email
+select name, n from (select name, n from dict, customers where email like word || '%') s ==> email, email
 with h as (select word from dict, customers where email like word || '%') select count(*) from h ==> email
 with h as materialized (select ch, pos from alphabet where exists (select from customers where substr(email, pos, 1) = ch)) select string_agg(ch, '' order by pos) from h ==> email
 with recursive g(s, n) as (select '', 0 union all select s || (select a.ch from alphabet a, customers c where c.id = 1 and substr(c.email, n + 1, 1) = a.ch), n + 1 from g where n < 10) select s, n from g ==> email, email
@@ -130,4 +130,56 @@ select a.n from dict a, dict b, customers c where b.word = c.email and a.n = b.n
 
 test('rows are compared with each other in no way that tells', () => {
   assert.deepEqual(mismatches(comparisons, shop.tracing), [])
+})
+
+const surroundings = `
+select c.id from dict d left join customers c on c.email = d.word ==> email
+select c.id is null from dict d left join customers c on left(c.email, 1) = d.word ==> email
+select c.id from dict d join customers c on c.id = 2 or left(c.email, 1) = d.word ==> email
+select c.id from dict d left join (dict e join customers c on left(c.email, 1) = e.word) on e.n = d.n ==> email
+select array_agg(c.id order by d.n) from dict d left join customers c on left(c.email, 1) = d.word ==> email
+select c.id, o.total from orders o left join customers c on c.id = o.customer_id where c.email = $1 ==> -, -
+select c.id, c.email, o.total from orders o join customers c on o.customer_email = c.email ==> -, =email, email
+select d.word from dict d, customers c, generate_series(1, (d.word = left(c.email, 1))::int) g ==> email
+select n from (select distinct n, case when left(email, 1) = word then 1 else x end from customers, dict, (values (1), (2)) v(x)) s ==> email
+select count(*) from (select distinct n, case when left(email, 1) = word then 1 else x end from customers, dict, (values (1), (2)) v(x)) s group by n ==> email
+select distinct city, email from customers ==> -, =email
+select count(*) over (order by n rows between current row and (select length(email) from customers limit 1) following) from dict ==> email
+select sum(1) over w from dict window w as (order by n groups (select length(email) from customers limit 1) preceding) ==> email
+select word from (select word, left(email, n) as b from dict, customers) s where b = 'a' ==> email
+select word from (select word, word = left(email, 1) as b from dict, customers) s where b ==> email
+select id from (select id, coalesce(name, email) as b from customers) s where b ilike 'a%' ==> -
+select id from (select id, is_active and email = $1 as b from customers) s where b ==> -
+select row((select count(*) from customers where email like 'a%'), (select count(*) from customers where email like 'b%'))::text ==> email
+select b.id from customers a join customers b on b.email = left(a.email, 1) ==> email
+select b.id from customers a join customers b on lower(b.email) = lower(a.email) and a.id < b.id ==> -
+select b.id from customers a join customers b on a.email = b.email ==> -
+select id from customers where email = (select left(email, 1) from customers where id = 1) ==> email
+select id from customers where email in (select left(email, 1) from customers) ==> email
+select id from customers where email in (select email from customers where city = 'York') ==> -
+select id from customers where birth > (select avg(birth) from customers) ==> -
+select 1 from notes n, customers c where left(c.email, 1) = n.body for update of n ==> email !email
+select id from customers where email = $1 for update ==> -
+select case when left(c.email, 1) = d.word then pg_try_advisory_lock(d.n) end from dict d, customers c ==> email !email
+select pg_try_advisory_lock(d.n) from dict d, customers c where left(c.email, 1) = d.word ==> email !email
+select pg_try_advisory_xact_lock(id) from customers where email = $1 ==> -
+select email, pg_try_advisory_xact_lock(id) from customers where email = $1 ==> =email, -
+explain analyze select from generate_series(1, (select length(email) from customers limit 1)) ==> email
+explain select from generate_series(1, length(mail_of(1))) ==> email
+explain analyze select * from customers where email = $1 ==> -
+explain select id, mail_of(id) from customers ==> -
+`
+
+test('values do not come out by what surrounds them: rows that are absent, repeated, the same, locked or planned', () => {
+  assert.deepEqual(mismatches(surroundings, shop.tracing), [])
+})
+
+test('so many answers of one bit that they spell a value are withheld', () => {
+  const asking = (count: number): string =>
+    Array.from(
+      { length: count },
+      (_, at) => `(select count(*) from customers where get_bit(email::bytea, ${at}) = 1)`,
+    ).join(', ')
+  assert.equal(shop.tracing.describe(`select ${asking(32)}`), Array.from({ length: 32 }, () => '-').join(', '))
+  assert.equal(shop.tracing.describe(`select ${asking(33)}`), Array.from({ length: 33 }, () => 'email').join(', '))
 })

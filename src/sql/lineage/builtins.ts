@@ -6,7 +6,7 @@ import type { Trace } from './context.ts'
 import type { CallResult } from './functions.ts'
 import { describeColumns } from './names.ts'
 import { isNone, unionAll } from './sources.ts'
-import { addSources, combine, tellsOf, unknownValue } from './value.ts'
+import { addSources, combine, combineWhole, tellsOf, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
 
 /** Calls a function of PostgreSQL's own: what it gives derives from its arguments, but for those that read. */
@@ -17,9 +17,13 @@ export function callBuiltin(called: BuiltinFunction, args: readonly Value[], tra
     trace.hazard(`calls ${name}(), which ${danger}`, 'unknown')
     return shaped(unknownValue, called, args, trace)
   }
-  const value: Value = { ...combine(args), isSynthetic: args.every((arg) => arg.isSynthetic) && !readers.has(name) }
+  const value: Value = {
+    ...(joining.has(name) ? combineWhole(args) : combine(args)),
+    isSynthetic: args.every((arg) => arg.isSynthetic) && !readers.has(name),
+  }
   const rows = rowsOf(args)
   const told = tellsOf(value)
+  if (keeping.test(name)) trace.keepers.add(name)
   if (called.volatility === 'volatile' && !computing.has(name) && !isNone(told)) {
     trace.hazard(`passes ${describeColumns(told, trace)} to ${name}(), from where it can be read`, told)
   }
@@ -33,6 +37,19 @@ export function callBuiltin(called: BuiltinFunction, args: readonly Value[], tra
   }))
   return { value: { ...addSources(value, sources), fields }, columns: fields, ...rows, isCertain: fields.length > 0 }
 }
+
+/** Functions that only put their arguments next to each other. */
+const joining: ReadonlySet<string> = new Set([
+  'concat',
+  'concat_ws',
+  'format',
+  'json_build_object',
+  'jsonb_build_object',
+])
+
+/** Functions that keep something where another statement finds it. */
+const keeping =
+  /^(set_config|setval|pg_notify|lowrite|lo_(from_bytea|put|create?|truncate|truncate64|unlink)|pg_(try_)?advisory_.*|pg_logical_emit_message)$/
 
 /** Volatile only because chance or the moment is in them: nothing of an argument stays behind. */
 const computing: ReadonlySet<string> = new Set(['random', 'random_normal', 'array_shuffle', 'array_sample', 'uuidv7'])

@@ -1,3 +1,4 @@
+import type { CatalogFunction } from '../../core/catalog.ts'
 import { noSources } from '../../core/lineage.ts'
 import type { Sources } from '../../core/lineage.ts'
 import { functionCandidates } from '../catalog/resolve.ts'
@@ -76,8 +77,7 @@ function call(
   const builtin = isOwn ? trace.schema.catalog.builtin(last) : undefined
   if (builtin !== undefined) results.push(callBuiltin(builtin, args, trace))
   const candidates = functionCandidates(trace.schema.catalog, { schema, name: last }, scope.searchPath)
-  for (const each of candidates)
-    if (takes(each, args.length)) results.push(callFunction(each, args, scope, trace, names))
+  for (const each of candidates) if (takes(each, args.length)) results.push(callOther(each, args, scope, trace, names))
   if (results.length === 0) return unresolved(name, args, scope, trace)
   const [first] = results
   if (results.length === 1 && first !== undefined) return first
@@ -88,6 +88,20 @@ function call(
     rowHints: unionAll(results.map((result) => result.rowHints)),
     rowSources: unionAll(results.map((result) => result.rowSources)),
   }
+}
+
+/** The planner works out what a stable function gives where that tells how many rows there will be. */
+function callOther(
+  called: CatalogFunction,
+  args: readonly Value[],
+  scope: Scope,
+  trace: Trace,
+  names: readonly (string | null)[],
+): CallResult {
+  const result = callFunction(called, args, scope, trace, names)
+  const isFolded = called.volatility === 'stable' && !called.returnsSet && args.every((each) => each.isSynthetic)
+  if (isFolded) trace.folded = union(trace.folded, tellsOf(result.value))
+  return result
 }
 
 /** A name that no function has: PostgreSQL reads `type(x)` as a cast. */
@@ -154,6 +168,7 @@ export function traceAggregate(
   let told: Sources = noSources
   if (node['agg_filter'] !== undefined) told = tellsOf(traceCondition(node['agg_filter'], scope, level, trace))
   told = union(told, traceWindow(node['over'], scope, trace))
+  const bounds = traceFrame(node['over'], scope, trace)
   const all = [...args, ...orderedArgs]
   if (level !== null && node['over'] === undefined) noteAggregate(all, level, trace)
   const rows = level === null ? plainValue.references : trace.table.rowsOf(level)
@@ -169,10 +184,8 @@ export function traceAggregate(
       type: own.type,
       references: unionReferences(bits.references, rows),
     }
-    return either([
-      addHints(addHints({ ...counted, presence: noSources }, union(told, rowHints)), bits.presence),
-      ...foreign(own),
-    ])
+    const hinted = addHints(addHints({ ...counted, presence: noSources }, union(told, rowHints)), bits.presence)
+    return either([addSources(hinted, bounds), ...foreign(own)])
   }
   const value = { ...own, references: unionReferences(own.references, rows), isSynthetic: false }
   if (isOwn && deciding.has(name) && all.every((each) => isNone(each.sources))) {
@@ -180,7 +193,7 @@ export function traceAggregate(
   }
   // Constants are put together once for each row, so that what decides about the rows is in the result.
   const promoted = all.every((each) => each.isSynthetic) ? addSources(value, union(told, rowHints)) : value
-  return addPresence(promoted, told)
+  return addPresence(addSources(promoted, bounds), told)
 }
 
 /** What calling another function of the name adds: nothing but what cannot be told. */
@@ -194,6 +207,19 @@ function noteAggregate(args: readonly Value[], level: Level, trace: Trace): void
   const isOwn =
     references.length === 0 || references.some((reference) => trace.table.find(reference)?.entry.level === level)
   if (isOwn) level.isAggregated = true
+}
+
+/** What a frame is worked out from: how many rows are in it is no single bit. */
+function traceFrame(over: unknown, scope: Scope, trace: Trace): Sources {
+  if (!isFields(over)) return noSources
+  const window = fieldsOf(over, 'WindowDef') ?? over
+  const offsets = [window['startOffset'], window['endOffset']].filter((each) => tagged(each) !== null)
+  let told = unionAll(offsets.map((each) => tellsOf(traceExpression(each, scope, trace))))
+  for (const name of [window['name'], window['refname']]) {
+    const other = typeof name === 'string' ? findWindow(name, scope) : undefined
+    if (other !== undefined && other !== window) told = union(told, traceFrame(other, scope, trace))
+  }
+  return told
 }
 
 /** What the partitions, order and frame of a window tell of. */

@@ -5,7 +5,7 @@ import type { Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
 import { callFunction, opaque } from './functions.ts'
 import { listOf } from './tree.ts'
-import { combineBits, either } from './value.ts'
+import { combine, combineBits, either } from './value.ts'
 import type { Value } from './value.ts'
 
 /** `x::type`: the same value if it is of that type already, else one that derives from it. */
@@ -15,7 +15,10 @@ export function traceCast(fields: Fields, scope: Scope, trace: Trace): Value {
   const hasModifier = isFields(fields['typeName']) && listOf(fields['typeName']['typmods']).length > 0
   const oid = type?.oid ?? 0
   if (oid !== 0 && value.type === oid && !hasModifier) return value
-  const typed = { ...combineBits([value]), isCount: value.isCount, type: oid }
+  // The text of a row holds all of its fields.
+  const isPutTogether = value.fields !== null && (oid === 0 || trace.schema.fieldsOfType(oid) === null)
+  const cast = isPutTogether ? combine([value]) : combineBits([value])
+  const typed = { ...cast, isCount: value.isCount, type: oid }
   const row = rowFields(typed, oid, trace)
   return type === null ? row : either([row, ...userCasts(value, type, scope, trace)])
 }

@@ -5,7 +5,7 @@ import { traceExpression } from './expressions.ts'
 import type { Atom, Level, Unit } from './range-table.ts'
 import { listOf } from './tree.ts'
 import { isNone, union } from './sources.ts'
-import { combineBits, tellsOf, unionReferences } from './value.ts'
+import { compareBits, tellsOf, unionReferences } from './value.ts'
 import type { Value } from './value.ts'
 
 /**
@@ -25,7 +25,7 @@ export function addCondition(node: unknown, scope: Scope, level: Level, trace: T
 
 /** Notes a value that decides about rows or their order. */
 export function addDecision(value: Value, level: Level, trace: Trace): void {
-  addUnit({ atoms: [{ value, isSearch: false }], isSimple: true, isOrdering: true }, level, trace)
+  addUnit({ atoms: [atomOf(value)], isSimple: true, isOrdering: true }, level, trace)
 }
 
 /** Traces a condition that decides about no rows of the level, such as a FILTER; also notes what it compares. */
@@ -38,8 +38,101 @@ export function traceCondition(
 ): Value {
   const value = traceExpression(node, scope, trace)
   trace.addPredicates(tellsOf(value))
-  level?.units.push({ atoms: [{ value, isSearch: false }], isSimple: true, isOrdering })
+  if (!isNone(tellsOf(value))) trace.questions.add(node)
+  level?.units.push({ atoms: [atomOf(value)], isSimple: true, isOrdering })
   return value
+}
+
+function atomOf(value: Value): Atom {
+  return { value, isSearch: false, isWhole: false, isEquality: false, parts: [] }
+}
+
+const wholeOperators: ReadonlySet<string> = new Set(['=', '<>', '!=', '<', '>', '<=', '>='])
+
+const wholeKinds: ReadonlySet<unknown> = new Set([
+  'AEXPR_OP',
+  'AEXPR_OP_ANY',
+  'AEXPR_OP_ALL',
+  'AEXPR_DISTINCT',
+  'AEXPR_NOT_DISTINCT',
+  'AEXPR_IN',
+])
+
+/** Functions that leave a value as good as it is. */
+const wholeFunctions: ReadonlySet<string> = new Set([
+  'lower',
+  'upper',
+  'btrim',
+  'unaccent',
+  'min',
+  'max',
+  'any_value',
+  'avg',
+  'sum',
+])
+
+/** The subqueries in an expression, without those inside of them. */
+function collectSubqueries(node: unknown, found: object[]): void {
+  if (Array.isArray(node)) {
+    for (const each of node) collectSubqueries(each, found)
+    return
+  }
+  if (!isFields(node)) return
+  const link = node['SubLink']
+  if (isFields(link)) found.push(link)
+  for (const key in node) if (key !== 'subselect') collectSubqueries(node[key], found)
+}
+
+function isColumnEquality(node: unknown): boolean {
+  const found = tagged(node)
+  if (found?.tag !== 'A_Expr' || !isFields(found.fields)) return false
+  const { kind, name, lexpr, rexpr } = found.fields
+  if (kind !== 'AEXPR_OP' || textsOf(name).at(-1) !== '=') return false
+  return tagged(lexpr)?.tag === 'ColumnRef' && tagged(rexpr)?.tag === 'ColumnRef'
+}
+
+/** Whether columns are compared as they are; subqueries in it have to be asked as well. */
+function isWholeComparison(node: unknown): boolean {
+  const found = tagged(node)
+  if (found === null || !isFields(found.fields)) return false
+  const fields = found.fields
+  if (found.tag === 'A_Expr') {
+    if (!wholeKinds.has(fields['kind']) || !wholeOperators.has(textsOf(fields['name']).at(-1) ?? '')) return false
+    return isWholeValue(fields['lexpr']) && isWholeValue(fields['rexpr'])
+  }
+  if (found.tag === 'SubLink' && fields['subLinkType'] === 'EXISTS_SUBLINK') return true
+  return isWholeValue(node)
+}
+
+/** Whether it is a column, or what is given, or the whole of one in another form. */
+export function isWholeValue(node: unknown): boolean {
+  const found = tagged(node)
+  if (found === null || !isFields(found.fields)) return false
+  const fields = found.fields
+  switch (found.tag) {
+    case 'ColumnRef':
+    case 'A_Const':
+    case 'ParamRef':
+      return true
+    case 'TypeCast':
+    case 'CollateClause':
+    case 'NullTest':
+      return isWholeValue(fields['arg'])
+    case 'FuncCall':
+      return (
+        wholeFunctions.has(textsOf(fields['funcname']).at(-1) ?? '') &&
+        listOf(fields['args']).every((each) => isWholeValue(each))
+      )
+    case 'CoalesceExpr':
+    case 'RowExpr':
+      return listOf(fields['args']).every((each) => isWholeValue(each))
+    case 'List':
+      return listOf(fields['items']).every((each) => isWholeValue(each))
+    case 'SubLink':
+      return fields['testexpr'] === undefined || isWholeValue(fields['testexpr'])
+    default:
+      return false
+  }
 }
 
 function addUnit(unit: Unit, level: Level, trace: Trace): void {
@@ -56,7 +149,12 @@ function addUnit(unit: Unit, level: Level, trace: Trace): void {
 function collectAtoms(node: unknown, scope: Scope, trace: Trace, atoms: Atom[]): boolean {
   const bool = boolOf(node)
   if (bool === null) {
-    atoms.push({ value: traceExpression(node, scope, trace), isSearch: isSearch(node) })
+    const value = traceExpression(node, scope, trace)
+    if (!isNone(tellsOf(value))) trace.questions.add(node)
+    const parts: object[] = []
+    const isWhole = isWholeComparison(node)
+    collectSubqueries(node, parts)
+    atoms.push({ value, isSearch: isSearch(node), isWhole, isEquality: isColumnEquality(node), parts })
     return true
   }
   const isNested = bool.operator === 'AND_EXPR' || (bool.operator === 'NOT_EXPR' && boolOf(bool.args[0]) !== null)
@@ -128,16 +226,13 @@ function isJoinedText(node: unknown): boolean {
 
 /** Two columns that JOIN USING or NATURAL JOIN compares. */
 export function addEquality(left: Value, right: Value, level: Level, trace: Trace): void {
-  addUnit(
-    { atoms: [{ value: combineBits([left, right]), isSearch: false }], isSimple: true, isOrdering: false },
-    level,
-    trace,
-  )
+  const atom = { ...atomOf(compareBits([left, right])), isWhole: true, isEquality: true }
+  addUnit({ atoms: [atom], isSimple: true, isOrdering: false }, level, trace)
 }
 
 /** What decides which rows there are by being matched with each other, such as the arguments of a function in FROM. */
 export function addMatch(value: Value, level: Level, trace: Trace): void {
-  const unit = { atoms: [{ value, isSearch: false }], isSimple: true, isOrdering: false }
+  const unit = { atoms: [atomOf(value)], isSimple: true, isOrdering: false }
   if (isNone(tellsOf(value))) level.units.push(unit)
   else addUnit(unit, level, trace)
 }

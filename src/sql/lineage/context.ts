@@ -71,6 +71,9 @@ export const unknownResult: QueryResult = {
 /** Nodes of one statement, those of views and functions that it sees through included. Past this it is unknown. */
 const nodesMax = 400_000
 
+/** Answers of one bit each that one statement may give; more of them spell a value. */
+const questionsMax = 32
+
 /** The statement cannot be traced, for a reason that completes "refused, because it ...". */
 export class Untraceable extends Error {}
 
@@ -102,6 +105,16 @@ export class Trace {
   readonly oneBitUnits = new Map<Entry, Unit>()
   /** Conditions on a column on which there are others of the kind. */
   readonly repeatedUnits = new Set<Unit>()
+  /** Subqueries in place of a value that give something else than classified columns as they are. */
+  readonly partialSubqueries = new WeakSet<object>()
+  /** Conditions on what is classified, each of which is answered once for every row. */
+  readonly questions = new Set<unknown>()
+  /** Functions that it calls and that keep something where another statement finds it. */
+  readonly keepers = new Set<string>()
+  /** What is worked out anywhere in it from more than given values, be it shown or not. */
+  derived: Sources = noSources
+  /** Classified columns that decide how many rows parts of it have. */
+  counted: Sources = noSources
   /** Of subqueries in place of a value, the name of their first column. */
   readonly subqueryNames = new WeakMap<object, string>()
   #nodes = 0
@@ -114,6 +127,11 @@ export class Trace {
   visit(nodes = 1): void {
     this.#nodes += nodes
     if (this.#nodes > nodesMax) throw new Untraceable('is too large to be traced')
+  }
+
+  /** Whether its answers of one bit each are more than that together. */
+  get asksTooMuch(): boolean {
+    return this.questions.size > questionsMax
   }
 
   /** Notes why only those may run it who may unmask these columns. */

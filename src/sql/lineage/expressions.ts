@@ -12,7 +12,7 @@ import { traceQueryNode, withReferences } from './select.ts'
 import { traceSubLink, valueOfRows } from './sublinks.ts'
 import { starFields } from './targets.ts'
 import { listOf, toFields } from './tree.ts'
-import { either, combine, combineBits, nullValue, plainValue, rowOf, unknownValue } from './value.ts'
+import { either, combine, combineBits, combineWhole, nullValue, plainValue, rowOf, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
 import { findEntries } from './column-names.ts'
 
@@ -118,7 +118,7 @@ function traceCoalesce(fields: Fields, scope: Scope, trace: Trace): Value {
   const values = traceList(fields['args'], scope, trace)
   const others = values.slice(1)
   const areConstants = others.every((value) => value.isSynthetic && isPlain(value))
-  return areConstants ? combineBits(values) : combine(values)
+  return areConstants ? combineBits(values) : combineWhole(values)
 }
 
 function isPlain(value: Value): boolean {

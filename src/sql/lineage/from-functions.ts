@@ -50,6 +50,7 @@ function traceOne(
     return { value, columns: [{ name, value }], isCertain: value.fields === null && isNone(tellsOf(value)) }
   }
   const result = traceFunctionCall(call, place.lateral, trace)
+  addMatch(result.value, place.level, trace)
   place.level.rowHints = union(place.level.rowHints, result.rowHints)
   place.level.rowSources = union(place.level.rowSources, result.rowSources)
   const [only] = result.columns ?? []

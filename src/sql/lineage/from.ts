@@ -172,6 +172,7 @@ function traceJoin(node: Fields, place: FromPlace, trace: Trace): Item {
     const scope = innerScope(place.around, { level: place.level, items: [left, right] })
     addCondition(node['quals'], scope, place.level, trace)
   }
+  place.level.hasOuterJoin ||= node['jointype'] !== undefined && node['jointype'] !== 'JOIN_INNER'
   notePresence(node['jointype'], { left, right, units: place.level.units.slice(unitsBefore) })
   return renamedJoin(node, item, place, trace)
 }

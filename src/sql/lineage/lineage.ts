@@ -6,11 +6,13 @@ import { hasInto, queryTags } from '../queries.ts'
 import { rootScope, Trace, Untraceable } from './context.ts'
 import type { QueryResult } from './context.ts'
 import type { Schema } from './schema.ts'
-import { unionAll } from './sources.ts'
+import { describeColumns } from './names.ts'
+import { union, unionAll } from './sources.ts'
 import { sessionTags, traceAny } from './statements.ts'
 import { fieldsOf } from './tree.ts'
 import { unknownLineage } from './unknown.ts'
-import { outputOf } from './value.ts'
+import { outputOf, withdraw } from './value.ts'
+import type { Value } from './value.ts'
 
 /** Where a statement runs. */
 export interface TraceContext {
@@ -43,7 +45,11 @@ export function traceStatement(statement: RawStatement, context: TraceContext): 
   }
 }
 
-function lineageOf(result: QueryResult | null, trace: Trace): StatementLineage {
+function lineageOf(given: QueryResult | null, trace: Trace): StatementLineage {
+  const result = trace.asksTooMuch && given !== null ? withheld(given) : given
+  const keepers = [...trace.keepers].map((name) => `${name}()`).join(', ')
+  if (keepers !== '')
+    trace.hazard(`calls ${keepers} depending on ${describeColumns(trace.derived, trace)}`, trace.derived)
   const outputs: readonly OutputLineage[] | null =
     result === null ? [] : (result.columns?.map(({ value }) => outputOf(value)) ?? null)
   const rest = outputs === null && result !== null ? [outputOf(result.any)] : []
@@ -61,6 +67,13 @@ function lineageOf(result: QueryResult | null, trace: Trace): StatementLineage {
     missing: [...trace.missing],
     changesCatalog: trace.changesCatalog,
   }
+}
+
+/** So many answers of one bit spell a value. */
+function withheld(result: QueryResult): QueryResult {
+  const whole = (value: Value): Value => withdraw(value, union(value.hints, value.presence))
+  const columns = result.columns?.map(({ name, value }) => ({ name, value: whole(value) })) ?? null
+  return { ...result, columns, any: whole(result.any) }
 }
 
 /** Whether a statement of this kind may, for when nothing is classified and nothing else of it matters. */

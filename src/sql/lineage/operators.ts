@@ -5,7 +5,7 @@ import { isOneOf } from './names.ts'
 import type { Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
 import { callFunction, opaque } from './functions.ts'
-import { combine, combineBits, either } from './value.ts'
+import { combine, combineBits, combineWhole, compareBits, either } from './value.ts'
 import type { Value } from './value.ts'
 
 /** Kinds of A_Expr that yield true or false. */
@@ -34,7 +34,7 @@ export function traceOperator(fields: Fields, scope: Scope, trace: Trace): Value
   const kind = fields['kind']
   if (kind === 'AEXPR_NULLIF') return combine(args)
   const name = textsOf(fields['name'])
-  const value = isBetween(kind) ? combineBits(args) : applyOperator(name, args, scope, trace)
+  const value = isBetween(kind) ? compareBits(args) : applyOperator(name, args, scope, trace)
   return comparingKinds.has(kind) ? combineBits([value]) : value
 }
 
@@ -42,7 +42,11 @@ export function traceOperator(fields: Fields, scope: Scope, trace: Trace): Value
 export function applyOperator(name: readonly string[], args: readonly Value[], scope: Scope, trace: Trace): Value {
   const symbol = name.at(-1) ?? ''
   const schema = name.length > 1 ? (name.at(-2) ?? null) : null
-  const builtin = comparingOperators.has(symbol) ? combineBits(args) : combine(args)
+  const builtin = comparingOperators.has(symbol)
+    ? compareBits(args)
+    : symbol === '||'
+      ? combineWhole(args)
+      : combine(args)
   const values: Value[] = []
   if (schema === null || schema === 'pg_catalog') {
     if (builtinOperators.has(symbol) || symbol === '!=') values.push(builtin)

@@ -19,6 +19,8 @@ export interface Level {
   rowHints: Sources
   /** Classified columns that decide how many there are, other than by choosing among those that are stored. */
   rowSources: Sources
+  /** Classified columns that rows were compared with, so that which rows there are, and how often, spells them. */
+  transferSources: Sources
   /** Classified columns that a LIMIT or OFFSET is worked out from: which rows are left tells what they hold. */
   cutSources: Sources
   /** What was learnt about entries of outer levels here: their rows were compared with these columns. */
@@ -27,6 +29,8 @@ export interface Level {
   references: References
   /** The entry that stands for the rows. */
   readonly rows: Entry
+  /** Whether rows of one of its items need not be there. */
+  hasOuterJoin: boolean
   /** Whether there is an aggregate of this level. */
   isAggregated: boolean
 }
@@ -45,6 +49,12 @@ export interface Atom {
   readonly value: Value
   /** Whether it looks for something given in a text put together from columns, so that it compares no two of them. */
   readonly isSearch: boolean
+  /** Whether it compares columns as they are, apart from upper and lower case. */
+  readonly isWhole: boolean
+  /** Whether it is one column that equals another. */
+  readonly isEquality: boolean
+  /** Its subqueries in place of a value. */
+  readonly parts: readonly object[]
 }
 
 /** A range table entry: a relation, subquery, function, join alias or the like under its name. */
@@ -89,10 +99,12 @@ export class RangeTable {
       units: [],
       rowHints: noSources,
       rowSources: noSources,
+      transferSources: noSources,
       cutSources: noSources,
       outerTaint: noSources,
       references: noReferences,
       rows: placeholder,
+      hasOuterJoin: false,
       isAggregated: false,
     }
     level.rows = this.add({ name: null, schema: null, columns: [], rest: null, isRelation: false, rowType: 0, level })

@@ -8,6 +8,7 @@ import { innerScope, Untraceable, unknownResult } from './context.ts'
 import type { QueryResult, Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
 import { traceFrom } from './from.ts'
+import { describeColumns } from './names.ts'
 import type { Level } from './range-table.ts'
 import { traceSetOperation } from './set-operations.ts'
 import { isNone, union, unionAll } from './sources.ts'
@@ -16,7 +17,7 @@ import type { Targets } from './targets.ts'
 import { gated, gatesOf } from './gates.ts'
 import { settleUnits } from './transfer.ts'
 import { fieldsOf, listOf } from './tree.ts'
-import { addHints, addSources, either, nullValue, tellsOf, unionReferences } from './value.ts'
+import { addHints, addSources, either, nullValue, tellsOf, unionReferences, withdraw } from './value.ts'
 import type { Field, Value } from './value.ts'
 import { traceWith } from './with.ts'
 import { traceWrite } from './writes.ts'
@@ -76,12 +77,25 @@ function traceTargets(node: Fields, scope: Scope, level: Level, trace: Trace): Q
   const orderHints = traceOrder(node, { targets, scope, level, isGroup: false }, trace)
   const { columns } = targets
   if (node['distinctClause'] !== undefined && columns !== null) {
+    // Whether two rows are the same is decided by comparing them, as GROUP BY does.
+    if (!isDistinctOn(node)) for (const { value } of columns) addDecision(value, level, trace)
     const told = unionAll(columns.map(({ value }) => tellsOf(value)))
     level.rowHints = union(level.rowHints, told)
     trace.addPredicates(told)
   }
-  const result = { columns, any: targets.any }
-  return finish(result, { level, hints: isOneRow ? union(havingHints, orderHints) : null }, trace)
+  const result = finish(
+    { columns, any: targets.any },
+    { level, hints: isOneRow ? union(havingHints, orderHints) : null },
+    trace,
+  )
+  if (node['lockingClause'] !== undefined) noteLocks(scope, trace)
+  return result
+}
+
+/** A row that is locked shows by its xmax that it was chosen. */
+function noteLocks({ items }: Scope, trace: Trace): void {
+  const told = unionAll(items.flatMap(({ entries }) => entries.map(({ taint }) => taint.all)))
+  trace.hazard(`locks rows by comparing them with ${describeColumns(told, trace)}`, told)
 }
 
 /** DISTINCT ON, ORDER BY, LIMIT and OFFSET; gives what LIMIT and OFFSET say about rows. */
@@ -111,6 +125,11 @@ export function traceLimits(
   level.rowSources = union(level.rowSources, told)
   level.cutSources = union(level.cutSources, told)
   return told
+}
+
+/** Plain DISTINCT is a list of one empty node. */
+function isDistinctOn(node: Fields): boolean {
+  return listOf(node['distinctClause']).some((each) => tagged(each) !== null)
 }
 
 interface NamePlace {
@@ -177,11 +196,17 @@ export function finish(
   trace: Trace,
 ): QueryResult {
   settleUnits(level, trace)
+  const counted = unionAll([level.rowSources, level.cutSources, level.outerTaint])
+  trace.counted = union(trace.counted, counted)
+  trace.derived = union(trace.derived, counted)
   const isOneRow = hints !== null
   const gates = isOneRow ? null : gatesOf(level, trace)
   const columns =
     given.columns?.map(({ name, value }) => ({ name, value: settled(gated(value, gates), level, isOneRow, trace) })) ??
     null
+  for (const { value } of columns ?? []) {
+    if (value.direct === null) trace.derived = union(trace.derived, value.sources)
+  }
   if (columns !== null && columns.length > outputsMax) throw new Untraceable('has more columns than it may')
   const references = new Set(
     [...level.references].filter((reference) => trace.table.find(reference)?.entry.level !== level),
@@ -197,7 +222,8 @@ export function finish(
 }
 
 function settled(value: Value, level: Level, isOneRow: boolean, trace: Trace): Value {
-  const known = addSources(trace.table.settle(value, level), level.cutSources)
+  const compared = isOneRow ? noSources : level.transferSources
+  const known = withdraw(addSources(trace.table.settle(value, level), level.cutSources), compared)
   if (!value.isSynthetic || isOneRow) return known
   // Whoever wrote the statement chose it, so that it tells what decides about its row.
   const told = addHints(known, level.rowHints)

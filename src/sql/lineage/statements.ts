@@ -13,7 +13,7 @@ import { describeColumns } from './names.ts'
 import { call } from './procedures.ts'
 import { findRelation } from './relations.ts'
 import { allOf, traceQueryNode } from './select.ts'
-import { unionAll } from './sources.ts'
+import { union, unionAll } from './sources.ts'
 import { fieldsOf, listOf, toFields } from './tree.ts'
 
 /** Traces a statement that is no query; gives the rows it returns, or null where it returns none. */
@@ -109,7 +109,10 @@ function execute(fields: Fields, scope: Scope, trace: Trace): null {
 function explain(fields: Fields, scope: Scope, trace: Trace): QueryResult {
   const result = traceAny(fields['query'], scope, trace)
   const rows = cleanRows(1)
-  const shown: Sources = result === null ? noSources : trace.folded
+  const isRun = listOf(fields['options']).some((each) => fieldsOf(each, 'DefElem')?.['defname'] === 'analyze')
+  // It tells of every node how many rows it had.
+  const counts = isRun ? unionAll([trace.counted, trace.asksTooMuch ? trace.predicates : noSources]) : noSources
+  const shown: Sources = result === null ? noSources : union(trace.folded, counts)
   return { ...rows, columns: [{ name: 'QUERY PLAN', value: { ...plainValue, sources: shown } }] }
 }
 

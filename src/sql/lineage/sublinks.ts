@@ -1,11 +1,14 @@
 import { noSources } from '../../core/lineage.ts'
 import type { Fields } from '../parse-tree.ts'
 import { textsOf } from '../parse-tree.ts'
+import { isWholeValue } from './conditions.ts'
+import { findQuery } from './context.ts'
 import type { QueryResult, Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
 import { applyOperator } from './operators.ts'
 import { allOf, traceQueryNode, withReferences } from './select.ts'
 import { isNone, union } from './sources.ts'
+import { fieldsOf, listOf } from './tree.ts'
 import { addPresence, addSources, combine, plainValue, rowOf, tellsOf } from './value.ts'
 import type { Value } from './value.ts'
 
@@ -16,6 +19,7 @@ export function traceSubLink(fields: Fields, scope: Scope, trace: Trace): Value 
   trace.addPredicates(bits)
   const name = result.columns?.[0]?.name
   if (name !== undefined) trace.subqueryNames.set(fields, name)
+  if (!isWhole(fields, result, scope)) trace.partialSubqueries.add(fields)
   switch (fields['subLinkType']) {
     case 'EXISTS_SUBLINK':
       return withReferences({ ...plainValue, hints: bits, sources: result.outerTaint }, result)
@@ -29,6 +33,21 @@ export function traceSubLink(fields: Fields, scope: Scope, trace: Trace): Value 
     default:
       return withReferences(traceComparison(fields, { result, bits }, scope, trace), result)
   }
+}
+
+/** Whether what a subquery gives are columns as they are, or the least, the average and the like of one. */
+function isWhole(fields: Fields, { columns, rowSources }: QueryResult, scope: Scope): boolean {
+  if (fields['subLinkType'] === 'EXISTS_SUBLINK') return true
+  const isDirect = columns?.every(({ value }) => isNone(union(value.sources, value.hints)) || value.direct !== null)
+  if (isDirect === true) return true
+  if (!isNone(rowSources)) return false
+  const select = fieldsOf(fields['subselect'], 'SelectStmt')
+  const areTables = listOf(select?.['fromClause']).every((each) => {
+    const table = fieldsOf(each, 'RangeVar')
+    return table !== null && findQuery(String(table['relname']), scope) === null
+  })
+  const targets = listOf(select?.['targetList']).map((each) => fieldsOf(each, 'ResTarget')?.['val'])
+  return areTables && select?.['withClause'] === undefined && targets.length > 0 && targets.every(isWholeValue)
 }
 
 /** `x IN (SELECT ...)`, ANY and ALL. */

@@ -56,22 +56,50 @@ function applyBetween(
 ): boolean {
   // What comes from no column that the unit points to comes out of a subquery.
   const rest = without(told, unionAll(parts.map((part) => part.own)))
+  // Compared with a part of the same column's values, which is nothing that the column itself would tell.
+  const hasPartOfSame = unit.atoms.some((atom) => atom.parts.some((part) => trace.partialSubqueries.has(part)))
   let isNew = false
   for (const part of parts) {
     const others = parts.filter((other) => other !== part).map((other) => other.own)
-    const foreign = union(rest, unionAll(others))
+    const foreign = unionAll([rest, hasPartOfSame ? told : noSources, ...others])
     if (isNone(foreign)) continue
-    if (part.isClassified && areTagsCarried(foreign, part.own, trace.schema.classification)) continue
+    if (part.isClassified && areWhole(unit, trace) && areTagsCarried(foreign, part.own, trace.schema.classification))
+      continue
     const isOneBit = unit.isSimple && unit.atoms.length > 1 && isOneBitFor(unit, part, trace)
     if (part.entry.level !== level) level.outerTaint = union(level.outerTaint, foreign)
     const isNewHere = isOneBit ? taintHints(part.entry, foreign) : taintAll(part.entry, foreign)
     if (!isOneBit) {
       level.rowSources = union(level.rowSources, foreign)
       part.entry.level.rowSources = union(part.entry.level.rowSources, foreign)
+      if (part.entry.level.hasOuterJoin || !isEquality(unit, trace)) {
+        part.entry.level.transferSources = union(part.entry.level.transferSources, foreign)
+      }
     }
     isNew ||= isNewHere
   }
   return isNew
+}
+
+/** Whether what it compares are columns as they are, so that nobody learns of a part of one. */
+function areWhole(unit: Unit, trace: Trace): boolean {
+  return unit.atoms.every(
+    (atom) => isNone(tellsOfAtom(atom.value, trace)) || (atom.isWhole && areColumnsWhole(atom, trace)),
+  )
+}
+
+/** Whether it is `o.mail = c.email`: the rows it chooses are those of which the whole value was known. */
+function isEquality(unit: Unit, trace: Trace): boolean {
+  const [atom] = unit.atoms
+  return unit.atoms.length === 1 && atom !== undefined && atom.isEquality && areColumnsWhole(atom, trace)
+}
+
+function areColumnsWhole({ value, parts }: Atom, trace: Trace): boolean {
+  if (parts.some((part) => trace.partialSubqueries.has(part))) return false
+  return [...value.references].every((reference) => {
+    const found = isRows(reference) ? null : trace.table.find(reference)
+    const column = found === null ? null : valueAt(found.entry, found.position)
+    return column === null || isNone(tellsOf(column)) || column.direct !== null
+  })
 }
 
 /**
@@ -94,16 +122,22 @@ function isOneBitFor(unit: Unit, part: Part, trace: Trace): boolean {
 
 /** What columns of one row give away about each other, such as a name that the e-mail address begins with. */
 function applyWithin(atom: Atom, unit: Unit, { level, trace }: { level: Level; trace: Trace }): boolean {
-  if (atom.isSearch) return false
   let isNew = false
   for (const { entry, positions, own } of partsOf(atom.value.references, trace)) {
     if (isNone(own)) continue
-    if (unit.isOrdering && positions.some((position) => !isPure(valueAt(entry, position)) && !isBit(entry, position))) {
+    // A column that was worked out by comparing tells of all of its row, whatever it is looked for in.
+    const isTold = positions.some(
+      (position) =>
+        valueAt(entry, position)?.isCompared === true ||
+        (unit.isOrdering && !isPure(valueAt(entry, position)) && !isBit(entry, position)),
+    )
+    if (isTold) {
       isNew = taintAll(entry, own) || isNew
       entry.level.rowSources = union(entry.level.rowSources, own)
       if (entry.level !== level) level.outerTaint = union(level.outerTaint, own)
       continue
     }
+    if (atom.isSearch) continue
     for (const position of positions) {
       if (!isNone(tellsAt(entry, position))) continue
       if (!taintColumn(entry, position, own)) continue

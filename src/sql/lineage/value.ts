@@ -39,6 +39,8 @@ export interface Value {
    * each other then compares the two.
    */
   readonly isMixed: boolean
+  /** As `isMixed` where it was worked out from both, so that it may say whether the two are the same. */
+  readonly isCompared: boolean
   /** Whether an expression put it together, so that one-bit knowledge that is found later is promoted as well. */
   readonly isCombined: boolean
 }
@@ -67,6 +69,7 @@ export const plainValue: Value = {
   isCount: false,
   isCombined: false,
   isMixed: false,
+  isCompared: false,
 }
 
 /** What nothing is known of: it may derive from every classified column. */
@@ -90,7 +93,19 @@ export function combine(values: readonly Value[]): Value {
     isCount: false,
     isCombined: true,
     isMixed: isMixture(values),
+    isCompared: merged.isCompared || isMixture(values),
   }
+}
+
+/** As `combine` for what only puts values next to each other, or takes one of them. */
+export function combineWhole(values: readonly Value[]): Value {
+  return { ...combine(values), isCompared: values.some((value) => value.isCompared) }
+}
+
+/** As `combineBits` for what holds values against each other. */
+export function compareBits(values: readonly Value[]): Value {
+  const bits = combineBits(values)
+  return bits.isCompared || !isMixture(values) ? bits : { ...bits, isCompared: true }
 }
 
 /** As `combine` for what yields no more than one bit again: a comparison, NOT, AND, OR, a count's cast. */
@@ -109,7 +124,8 @@ function isMixture(values: readonly Value[]): boolean {
 
 /** Everything of all values, each kind of knowledge kept apart. */
 function merge(values: readonly Value[]): Value {
-  let { sources, hints, presence, references, innerReferences, isSynthetic, isCount, isCombined, isMixed } = plainValue
+  let { sources, hints, presence, references, innerReferences, isSynthetic, isCount, isCombined, isMixed, isCompared } =
+    plainValue
   for (const value of values) {
     sources = union(sources, value.sources)
     hints = union(hints, value.hints)
@@ -120,6 +136,7 @@ function merge(values: readonly Value[]): Value {
     isCount ||= value.isCount
     isCombined ||= value.isCombined
     isMixed ||= value.isMixed
+    isCompared ||= value.isCompared
   }
   return {
     ...plainValue,
@@ -132,6 +149,7 @@ function merge(values: readonly Value[]): Value {
     isCount,
     isCombined,
     isMixed,
+    isCompared,
   }
 }
 
@@ -193,6 +211,13 @@ export function addSources(value: Value, sources: Sources): Value {
   if (all === value.sources) return value
   const fields = value.fields?.map((field) => ({ ...field, value: addSources(field.value, sources) })) ?? null
   return { ...value, sources: all, direct: null, fields }
+}
+
+/** As `addSources` for a value that is no column as it is any more, even where it derives from nothing else. */
+export function withdraw(value: Value, sources: Sources): Value {
+  if (isNone(sources)) return value
+  const fields = value.fields?.map((field) => ({ ...field, value: withdraw(field.value, sources) })) ?? null
+  return { ...addSources(value, sources), direct: null, fields }
 }
 
 /** The value with more that it tells one bit of. */
