@@ -159,3 +159,34 @@ test('a table is not made under a name that a statement under way in another ses
   client.close()
   other.close()
 })
+
+test('copies of copies that are made in one transaction or text carry tags, also where who makes them sees everything', async () => {
+  const [dana, alice] = [await raw('dana@example.com'), await raw()]
+  await query(dana, 'BEGIN')
+  await query(dana, 'CREATE TABLE copy_one AS SELECT email AS e, 1 AS n FROM people')
+  await query(dana, 'CREATE TABLE copy_two AS SELECT e, n FROM copy_one')
+  await query(dana, 'COMMIT')
+  await query(dana, 'CREATE TABLE copy_three AS SELECT e FROM copy_two; SELECT e INTO copy_four FROM copy_three')
+  for (const name of ['copy_one', 'copy_two', 'copy_three', 'copy_four']) {
+    assert.doesNotMatch(await query(alice, `SELECT lower(e) FROM ${name}`), /secret/u, name)
+  }
+  assert.equal(await query(alice, 'SELECT n + 1 FROM copy_two LIMIT 1'), '2')
+  dana.close()
+  alice.close()
+})
+
+test('a connection that PostgreSQL ends while the gateway itself asks says why', async () => {
+  const client = await raw()
+  await query(client, 'BEGIN')
+  await query(client, 'CREATE TABLE never (id int)')
+  client.send(encodeQuery('SELECT id FROM people'))
+  const [, frames] = await Promise.all([
+    sandbox.postgres.query('shop', `SELECT pg_terminate_backend(${String(client.cancelKey.processId)})`),
+    client.until(backend.ReadyForQuery, Infinity),
+  ])
+  assert.deepEqual(
+    frames.filter(({ type }) => type === backend.ErrorResponse).map(({ body }) => decodeErrorResponse(body).get('C')),
+    ['57P01'],
+  )
+  client.close()
+})

@@ -102,9 +102,10 @@ export class BackendMessages {
   take(type: number, body: Buffer): Buffer | null {
     const exchange = this.#exchange
     if (exchange.own !== null && type !== backend.NotificationResponse) {
-      if (type === backend.ErrorResponse) this.#noteFatal(decodeErrorResponse(body))
+      const isLast = type === backend.ErrorResponse && this.#noteFatal(decodeErrorResponse(body))
       if (exchange.own.take(type, body)) exchange.own = null
-      return nothing
+      // Why the connection ends is for the client.
+      return isLast ? (this.#guard?.results.scrub(type, body, undefined) ?? null) : nothing
     }
     switch (type) {
       case backend.ParseComplete:
@@ -250,9 +251,11 @@ export class BackendMessages {
     return isOurs ? encodeErrorResponse({ severity: 'ERROR', ...refusal.error }) : scrubbed
   }
 
-  #noteFatal(fields: ReadonlyMap<string, string>): void {
+  #noteFatal(fields: ReadonlyMap<string, string>): boolean {
     const severity = fields.get('V') ?? fields.get('S') ?? 'ERROR'
-    if (severity === 'FATAL' || severity === 'PANIC') this.#news.fatal(fields.get('C') ?? 'XX000')
+    const isFatal = severity === 'FATAL' || severity === 'PANIC'
+    if (isFatal) this.#news.fatal(fields.get('C') ?? 'XX000')
+    return isFatal
   }
 
   /** An error belongs to the oldest operation; what follows it up to Sync is skipped by PostgreSQL. */

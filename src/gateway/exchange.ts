@@ -23,6 +23,8 @@ export class Exchange {
   transactionStatus: TransactionStatus = 'I'
   /** What the gateway itself asks on this connection now; nothing of the client is under way then. */
   own: OwnQuery | null = null
+  /** Whether the gateway is going to ask more of its own: nothing of the client may come in between. */
+  isReserved = false
   /** How many Queries and Syncs are pending: what is sent behind one of them runs even if what is before it fails. */
   #boundaries = 0
 

@@ -172,3 +172,13 @@ async function finish(analysed: (() => void)[]): Promise<void> {
 function isViolation(error: unknown): boolean {
   return error instanceof PosternError && error.code === 'protocol_violation'
 }
+
+test('nothing of the client comes in between while the gateway itself asks', () => {
+  const { exchange, treat } = session()
+  exchange.isReserved = true
+  for (const message of [encodeQuery('SELECT 1'), encodeParse({ sql: 'DELETE' }), sync, flush]) {
+    assert.equal(treat(message), 'hold')
+  }
+  exchange.isReserved = false
+  assert.equal(treat(encodeQuery('SELECT 1')), 'forward')
+})

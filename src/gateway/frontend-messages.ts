@@ -64,6 +64,7 @@ export class FrontendMessages {
 
   #treatInState(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
     const exchange = this.#exchange
+    if (exchange.isReserved) return 'hold'
     if (exchange.copy !== 'none') return this.#treatInCopy(type)
     checkType(type)
     if (exchange.isDiscarding && type !== frontend.Sync && type !== frontend.Terminate) return 'drop'

@@ -5,7 +5,7 @@ import type { SessionFacts } from '../core/decision.ts'
 import { PosternError } from '../core/errors.ts'
 import { cleanLineage, type Hazard, type Sources, type StatementLineage } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
-import type { StatementAnalysis } from '../core/statement.ts'
+import type { CommandName, StatementAnalysis } from '../core/statement.ts'
 import type { SchemaNow } from './session-catalog.ts'
 import type {
   Decides,
@@ -91,10 +91,13 @@ export class SessionView {
     const { schema, isCertain } = at.now
     this.#renew(schema)
     if (isHarmless(statement)) return this.#protectedBy(statement, schema, cleanLineage)
-    if (!isCertain) return this.#protectedBy(statement, schema, uncertainLineage)
+    if (!isCertain && !makesRelation(statement)) return this.#protectedBy(statement, schema, uncertainLineage)
     if (!isText(statement)) return this.#protectedBy(statement, schema, untraceable(statement))
-    const lineage = this.#protects.trace(statement, { schema, searchPath: at.searchPath })
-    return lineage instanceof Promise ? lineage : this.#protectedBy(statement, schema, lineage)
+    const traced = this.#protects.trace(statement, { schema, searchPath: at.searchPath })
+    if (traced instanceof Promise) return traced
+    // Whoever may run it all the same hands on tags as far as they are known; what is not known has all of them.
+    const lineage = isCertain ? traced : { ...uncertainLineage, creates: traced.creates }
+    return this.#protectedBy(statement, schema, lineage)
   }
 
   /** What EXECUTE and FETCH come to: what they stand for, as this statement uses it. */
@@ -281,6 +284,13 @@ function untraceable(statement: StatementAnalysis): StatementLineage {
 function isText({ kind }: StatementAnalysis): boolean {
   return kind !== 'OPAQUE' && kind !== 'FUNCTION CALL'
 }
+
+/** CREATE TABLE AS and its like. */
+function makesRelation({ commands }: StatementAnalysis): boolean {
+  return commands.some(({ name }) => making.has(name))
+}
+
+const making: ReadonlySet<CommandName> = new Set(['CREATE TABLE AS', 'SELECT INTO', 'CREATE MATERIALIZED VIEW'])
 
 /** Transaction control, SET, SHOW and the like read no relation and call nothing. */
 function isHarmless({ commands, opaque, names, functions }: StatementAnalysis): boolean {

@@ -134,7 +134,8 @@ export class SessionCatalog {
     this.#hasAsked = !this.#hasAsked
     if (!this.#hasAsked) return 'unavailable'
     const refreshing = this.#protects.refresh('missing').finally(() => {
-      this.#refreshing = null
+      // A change that was committed meanwhile waits for a later one.
+      if (this.#refreshing === refreshing) this.#refreshing = null
     })
     this.#refreshing = refreshing
     this.#waitFor(refreshing)
@@ -143,11 +144,13 @@ export class SessionCatalog {
 
   #readOwn(): void {
     this.#isReading = true
+    this.#exchange.isReserved = true
     const reading = this.#readTwice()
       .catch(() => 'unreadable' as const)
       .then((own) => {
         this.#own = own
         this.#isReading = false
+        this.#exchange.isReserved = false
       })
     this.#waitFor(reading)
   }
