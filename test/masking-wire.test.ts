@@ -190,3 +190,13 @@ test('a connection that PostgreSQL ends while the gateway itself asks says why',
   )
   client.close()
 })
+
+test('masks that were planned in one encoding are not used behind a change of it that is not reported yet', async () => {
+  const client = await raw()
+  const row = "SELECT ROW(chr(12477) || ' ', lower(email) || ' ', 'x,y') FROM people LIMIT 1"
+  const execute = [encodeBind({ statement: 'row' }), encodeExecute('', 0)]
+  assert.doesNotMatch(await told(client, 1, encodeParse({ name: 'row', sql: row }), ...execute, sync), /secret/u)
+  const set = [encodeParse({ sql: "SET client_encoding = 'SJIS'" }), encodeBind({}), encodeExecute('', 0)]
+  assert.equal(await told(client, 1, ...set, ...execute, sync), 'NULL')
+  client.close()
+})
