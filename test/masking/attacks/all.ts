@@ -1,5 +1,6 @@
 import type { Attack } from '../attack.ts'
 import { catalogAttacks } from './catalogs.ts'
+import { channelAttacks } from './channels.ts'
 import { definitionAttacks } from './definitions.ts'
 import { expressionAttacks } from './expressions.ts'
 import { inferenceAttacks } from './inference.ts'
@@ -18,6 +19,7 @@ export const allAttacks: readonly Attack[] = [
   ...definitionAttacks,
   ...reportAttacks,
   ...catalogAttacks,
+  ...channelAttacks,
   ...protocolAttacks,
   ...inferenceAttacks,
 ]
