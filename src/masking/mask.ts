@@ -17,6 +17,8 @@ export type Mask = (value: Buffer) => Buffer | null
 /** What to do with a field of a row. */
 export interface FieldMask {
   readonly rule: MaskingRule
+  /** Whether an expression made it, which could put a value into the bounds and the length of an array. */
+  readonly isDerived?: boolean
   /** Of a field that is a row itself, what to do with each field of it; null leaves one raw. */
   readonly fields?: readonly (FieldMask | null)[] | null
   /** Where it is left out, what the composite type says, or the row itself where it is binary. */
@@ -97,6 +99,7 @@ interface TypedMask {
   readonly type: Oid
   readonly typeModifier: number
   readonly rule: MaskingRule
+  readonly isDerived?: boolean
   readonly fields?: FieldMask['fields']
 }
 
@@ -145,6 +148,7 @@ function catalogMask(type: CatalogType, field: TypedMask, context: Context): Mas
 function baseMask(type: CatalogType, field: TypedMask, context: Context): Mask {
   if (type.category === 'A' && type.element !== 0) {
     if (!context.isQuotable) return toNull
+    if (field.isDerived === true) return constant(context.format === 0 ? Buffer.from('{}') : emptyArray(type.element))
     // What is said of fields is said of a row; in an array there may be others.
     const element = build({ ...field, fields: null, type: type.element }, context)
     if (context.format === 1) return binaryArrayMask(element, type.element)
@@ -155,6 +159,13 @@ function baseMask(type: CatalogType, field: TypedMask, context: Context): Mask {
   // How an extension's type looks in binary is its own affair; citext's is that of text.
   if (context.format === 1 && type.name !== 'citext') return toNull
   return stringMask({ ...field, format: context.format, pseudonyms: context.pseudonyms })
+}
+
+/** A binary array without dimensions. */
+function emptyArray(element: Oid): Buffer {
+  const header = Buffer.alloc(12)
+  header.writeUInt32BE(element, 8)
+  return header
 }
 
 function compositeMask(type: CatalogType, field: TypedMask, context: Context): Mask {

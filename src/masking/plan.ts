@@ -50,6 +50,7 @@ export function planRows(
       typeModifier: field.typeModifier,
       format: field.format === 1 ? 1 : 0,
       rule,
+      isDerived: isOutputMasked && output.direct === null,
       fields: isOutputMasked ? fieldMasks(output, basis) : null,
       clientEncoding: basis.clientEncoding,
     })
@@ -67,7 +68,9 @@ export function planCopy(
     const { type, typeModifier } = output
     const rule = ruleOf(output, basis, output.direct)
     const { format, clientEncoding } = basis
-    return masker.mask({ type, typeModifier, format, rule, fields: fieldMasks(output, basis), clientEncoding })
+    const isDerived = output.direct === null
+    const inner = fieldMasks(output, basis)
+    return masker.mask({ type, typeModifier, format, rule, isDerived, fields: inner, clientEncoding })
   })
   return masks.some((mask) => mask !== null) ? masks : null
 }
@@ -97,7 +100,11 @@ function fieldMasks({ fields }: OutputLineage, basis: PlanBasis): readonly (Fiel
   if (fields === null) return null
   return fields.map((field) =>
     basis.isMasked(field.sources)
-      ? { rule: ruleOf(field, basis, field.direct), fields: fieldMasks(field, basis) }
+      ? {
+          rule: ruleOf(field, basis, field.direct),
+          isDerived: field.direct === null,
+          fields: fieldMasks(field, basis),
+        }
       : null,
   )
 }
