@@ -181,7 +181,7 @@ export class BackendMessages {
   #takeDescription(body: Buffer | null): Buffer | null {
     const { prepared, isOwn } = this.#answered('describe')
     if (prepared !== null && this.#guard !== null) {
-      prepared.description = body === null ? null : this.#guard.results.described(body)
+      prepared.description = body === null ? null : this.#guard.results.described(prepared.statement, body)
     }
     return isOwn ? nothing : null
   }

@@ -23,6 +23,8 @@ export interface PreparedStatement {
 /** A RowDescription, without columns for what returns none. */
 export interface Description {
   readonly fields: readonly FieldDescription[]
+  /** The message's body, by which it is known again. */
+  readonly body: Buffer
   /** Masks by what they were planned for: the same object for as long as nothing has changed. */
   readonly masks: Map<Protected, { readonly formats: string; readonly masks: readonly ColumnMask[] | null }>
 }

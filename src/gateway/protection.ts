@@ -61,6 +61,15 @@ export class SessionView {
     this.#viewer = viewer
   }
 
+  /** The same object for as long as nothing changes by which columns are masked. */
+  basisFor(schema: ProtectedSchema): object {
+    this.#renew(schema)
+    return this.#basis
+  }
+
+  /** Who does not see everything waits until it is certain what a statement's names mean. */
+  readonly patience = { isPatient: (schema: ProtectedSchema): boolean => !this.seesAll(schema) }
+
   /** Whether a name is one that the catalog shows anyway. */
   get isName(): IsName {
     return this.#protects.isName

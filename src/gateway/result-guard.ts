@@ -8,6 +8,7 @@ import {
   encodeReportFields,
   type FieldDescription,
 } from '../wire/backend.ts'
+import type { StatementAnalysis } from '../core/statement.ts'
 import { encodeCopyData, formatAt } from '../wire/frontend.ts'
 import type { Description, Execution, Operation } from './operations.ts'
 import type { Protected } from './protection.ts'
@@ -24,6 +25,7 @@ const everythingIsNull: readonly ColumnMask[] = []
  */
 export class ResultGuard {
   readonly #protects: Protects
+  readonly #descriptions = new WeakMap<StatementAnalysis, Description>()
   readonly #seesAll: () => boolean
   readonly #settings: Pick<SessionSettings, 'clientEncoding' | 'answerEncoding'>
   /** Whether the open transaction has touched what the principal may not see: a deferred constraint fails at its end. */
@@ -47,8 +49,13 @@ export class ResultGuard {
   }
 
   /** Takes in the answer to a Describe. */
-  described(body: Buffer): Description {
-    return { fields: decodeRowDescription(body), masks: new Map() }
+  described(statement: StatementAnalysis, body: Buffer): Description {
+    const known = this.#descriptions.get(statement)
+    // With the same description the masks that were planned stay good, each for the lineage it was planned by.
+    if (known?.body.equals(body) === true) return known
+    const description = { body: Buffer.from(body), fields: decodeRowDescription(body), masks: new Map() }
+    this.#descriptions.set(statement, description)
+    return description
   }
 
   /** Takes in how COPY TO is about to send. */

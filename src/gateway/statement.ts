@@ -59,6 +59,16 @@ const alone: Place = {
   followsChange: false,
 }
 
+/** What a statement does with classified columns, for as long as all of this is the same. */
+interface KnownProtection {
+  readonly schema: object
+  readonly basis: object
+  readonly searchPath: readonly string[] | null
+  readonly protection: Protected
+}
+
+const impatience = { isPatient: () => false }
+
 /** What EXECUTE or FETCH stands for. */
 interface Meaning {
   readonly statement: StatementAnalysis
@@ -80,6 +90,8 @@ export class StatementWay {
   /** The entry that has a long text in full, so that executing it again and again does not fill the journal with it. */
   readonly #fullIn = new WeakMap<StatementAnalysis, number>()
   readonly #redactions = new WeakMap<StatementAnalysis, Redaction>()
+  /** What a statement came to when it was looked at last, and by what: mostly nothing has changed since. */
+  readonly #known = new WeakMap<StatementAnalysis, KnownProtection>()
   /** The schema under which a statement's unknown names were looked for in a fresh snapshot. */
   readonly #refreshedFor = new WeakMap<StatementAnalysis, string>()
   #facts: { readonly epoch: number; readonly facts: SessionFacts } | null = null
@@ -158,7 +170,7 @@ export class StatementWay {
   get schemaKey(): string | null {
     const { protection } = this.#session
     if (protection === null) return null
-    const now = protection.catalog.now({ isPatient: () => false })
+    const now = protection.catalog.now(impatience)
     return typeof now === 'object' ? now.schema.key : null
   }
 
@@ -237,10 +249,16 @@ export class StatementWay {
     const { protection, settings } = this.#session
     if (protection === null) return null
     const { view, catalog } = protection
-    const now = catalog.now({ isPatient: (schema) => !view.seesAll(schema) })
+    const now = catalog.now(view.patience)
     if (now === 'undecided') return now
     if (now === 'unavailable') return catalogUnavailable()
     const searchPath = settings.isSettled && !place.followsSetting ? settings.searchPath : null
+    const basis = view.basisFor(now.schema)
+    const isPlain = now.isCertain && !place.followsChange && means === null
+    const known = isPlain ? this.#known.get(statement) : undefined
+    if (known?.basis === basis && known.schema === now.schema && known.searchPath === searchPath) {
+      return known.protection
+    }
     const at = { now: place.followsChange ? { ...now, isCertain: false } : now, searchPath }
     const own = view.protect(statement, at)
     const whole = means === null ? own : view.protect(means.statement, at)
@@ -257,6 +275,7 @@ export class StatementWay {
     }
     const combined = means === null ? own : view.combine(statement, own, whole)
     this.#redactions.set(statement, combined.redaction)
+    if (isPlain) this.#known.set(statement, { schema: now.schema, basis, searchPath, protection: combined })
     return combined
   }
 
