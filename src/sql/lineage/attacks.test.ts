@@ -51,6 +51,8 @@ select d.word from dict d order by (select email from customers where id = 1) = 
 select first_value(d.word) over (order by abs(d.n - ascii(c.email))) from dict d, customers c ==> email
 select max(d.word) filter (where c.email like d.word || '%') from dict d, customers c ==> email
 select d.word from dict d order by d.word offset (select count(*) from dict o, customers c where o.word < c.email) limit 1 ==> email
+select a.ch, (select b.name from customers b order by b.email < a.ch limit 1) from alphabet a ==> email, email
+select a.ch, (select s.name from customers b, lateral (select coalesce(b.email, a.ch) x, b.name) s order by s.x limit 1) from alphabet a ==> email, email
 select d.word from dict d limit (select ascii(email) from customers where id = 1) ==> email
 (select word from dict) union all (select ch from alphabet) offset (select ascii(email) from customers) ==> email
 values ('a'), ('b') limit (select ascii(email) from customers) ==> email

@@ -44,7 +44,7 @@ export function traceCondition(
 }
 
 function atomOf(value: Value): Atom {
-  return { value, isSearch: false, isWhole: false, isEquality: false, parts: [] }
+  return { value, isSearch: false, isWhole: false, isEquality: false, isColumn: false, parts: [] }
 }
 
 const wholeOperators: ReadonlySet<string> = new Set(['=', '<>', '!=', '<', '>', '<=', '>='])
@@ -154,7 +154,8 @@ function collectAtoms(node: unknown, scope: Scope, trace: Trace, atoms: Atom[]):
     const parts: object[] = []
     const isWhole = isWholeComparison(node)
     collectSubqueries(node, parts)
-    atoms.push({ value, isSearch: isSearch(node), isWhole, isEquality: isColumnEquality(node), parts })
+    const isColumn = tagged(node)?.tag === 'ColumnRef'
+    atoms.push({ value, isSearch: isSearch(node), isWhole, isEquality: isColumnEquality(node), isColumn, parts })
     return true
   }
   const isNested = bool.operator === 'AND_EXPR' || (bool.operator === 'NOT_EXPR' && boolOf(bool.args[0]) !== null)

@@ -53,6 +53,8 @@ export interface Atom {
   readonly isWhole: boolean
   /** Whether it is one column that equals another. */
   readonly isEquality: boolean
+  /** Whether it is nothing but a column. */
+  readonly isColumn: boolean
   /** Its subqueries in place of a value. */
   readonly parts: readonly object[]
 }

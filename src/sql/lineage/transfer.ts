@@ -58,8 +58,11 @@ function applyBetween(
   const rest = without(told, unionAll(parts.map((part) => part.own)))
   // Compared with a part of the same column's values, which is nothing that the column itself would tell.
   const hasPartOfSame = unit.atoms.some((atom) => atom.parts.some((part) => trace.partialSubqueries.has(part)))
+  const isPlain = isPlainSort(unit, level, parts)
   let isNew = false
   for (const part of parts) {
+    // Sorting by a column compares rows of this level, for each of which what is around it is the same.
+    if (isPlain && part.entry.level !== level) continue
     const others = parts.filter((other) => other !== part).map((other) => other.own)
     const foreign = unionAll([rest, hasPartOfSame ? told : noSources, ...others])
     if (isNone(foreign)) continue
@@ -78,6 +81,19 @@ function applyBetween(
     isNew ||= isNewHere
   }
   return isNew
+}
+
+/** Whether it sorts by a column that holds classified values and nothing else, and that no comparing has made. */
+function isPlainSort(unit: Unit, level: Level, parts: readonly Part[]): boolean {
+  if (!unit.isOrdering || unit.atoms.length !== 1 || unit.atoms[0]?.isColumn !== true) return false
+  return parts
+    .filter(({ entry }) => entry.level === level)
+    .every(({ entry, positions }) =>
+      positions.every((position) => {
+        const value = valueAt(entry, position)
+        return isPure(value) && value?.isCompared !== true
+      }),
+    )
 }
 
 /** Whether what it compares are columns as they are, so that nobody learns of a part of one. */
