@@ -1,13 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadMemory, saveMemory, type ClassificationMemory } from './classification/memory.ts'
-import { addDerived, identityQuery } from './classification/memory.ts'
+import {
+  addDerived,
+  identityQuery,
+  loadMemory,
+  saveMemory,
+  type ClassificationMemory,
+} from './classification/memory.ts'
 import { resolveClassification } from './classification/classify.ts'
 import type { ClassificationFile } from './classification/file.ts'
 import { catalogNames } from './catalog-names.ts'
-import { columnKey, type Catalog, type CatalogData, type ColumnKey, type Oid } from './core/catalog.ts'
+import {
+  columnKey,
+  partsOfColumnKey,
+  type Catalog,
+  type CatalogData,
+  type ColumnKey,
+  type Oid,
+} from './core/catalog.ts'
 import type { Classification, Tag } from './core/classification.ts'
-import type { PosternError } from './core/errors.ts'
-import { toPosternError } from './core/errors.ts'
+import { toPosternError, type PosternError } from './core/errors.ts'
 import type { ClassifiedWrite, CopyFormat, CreatedRelation, Sources, StatementLineage } from './core/lineage.ts'
 import type { StatementAnalysis } from './core/statement.ts'
 import type { CopyMasks, MaskedResult, OwnCatalog, OwnResult, ProtectedSchema, Protects } from './gateway/services.ts'
@@ -86,6 +97,8 @@ export class DatabaseProtection implements Protects {
   #memory: ClassificationMemory
   #identity: string | undefined
   #catalog: Catalog | null = null
+  /** Every name that it shows, once somebody has asked. */
+  #names: ReadonlySet<string> | null = null
   #classification: Classification | null = null
   #version = 0
   readonly #pending = new Set<Pending>()
@@ -106,9 +119,7 @@ export class DatabaseProtection implements Protects {
     this.#keeper = createCatalogKeeper({
       load: (signal) => this.#load(signal),
       refreshMs: options.refreshMs,
-      onChanged: (catalog) => {
-        this.#take(catalog)
-      },
+      onChanged: (catalog) => this.#take(catalog),
       onFailed: ({ error }) => options.onFailed(error),
     })
   }
@@ -166,14 +177,13 @@ export class DatabaseProtection implements Protects {
   readonly isBuiltin = (name: string): boolean => this.#catalog?.functionsNamed(name).length === 0
 
   planRows(result: MaskedResult & { readonly fields: readonly FieldDescription[] }): readonly (Mask | null)[] | null {
-    return planRows({ ...basisOf(result), fields: result.fields }, maskerOf(result.schema))
+    return planRows(basisOf(result), maskerOf(result.schema))
   }
 
   planCopy(
     result: MaskedResult & { readonly columnCount: number; readonly format: 0 | 1 },
   ): readonly (Mask | null)[] | null {
-    const { columnCount, format } = result
-    return planCopy({ ...basisOf(result), columnCount, format }, maskerOf(result.schema))
+    return planCopy(basisOf(result), maskerOf(result.schema))
   }
 
   maskRow(message: Buffer, masks: readonly (Mask | null)[]): Buffer {
@@ -268,6 +278,7 @@ export class DatabaseProtection implements Protects {
     }
     this.#memory = memory
     this.#catalog = catalog
+    this.#names = null
     this.#classification = classification
     this.#renewSchema()
     const all = [...faults, ...this.#triggerFaults()]
@@ -329,6 +340,7 @@ export class DatabaseProtection implements Protects {
   #settle(pending: Pending): void {
     if (!this.#pending.delete(pending) || this.#catalog === null) return
     const { created, before } = pending
+    const remembered = this.#memory
     for (const relation of this.#catalog.relationsNamed(created.name)) {
       const isIt = created.schema === null || created.schema === relation.schema || relation.isTemporary
       if (!isIt || before.has(relation.oid)) continue
@@ -347,7 +359,8 @@ export class DatabaseProtection implements Protects {
         this.#options.onDerived({ relation: `${relation.schema}.${relation.name}`, columns })
       }
     }
-    this.#take(this.#catalog)
+    if (this.#memory === remembered) this.#renewSchema()
+    else this.#take(this.#catalog)
   }
 
   /** A copy of what was worked out is no more than that. */
@@ -362,34 +375,22 @@ export class DatabaseProtection implements Protects {
     return { tags: [...tags].sort(), from }
   }
 
-  readonly isName = (name: string): boolean => this.#names().has(name)
-
-  #knownNames: { readonly catalog: Catalog; readonly names: ReadonlySet<string> } | null = null
-
-  #names(): ReadonlySet<string> {
-    const catalog = this.#catalog
-    if (catalog === null) return new Set()
-    if (this.#knownNames?.catalog === catalog) return this.#knownNames.names
-    const names = catalogNames(catalog)
-    this.#knownNames = { catalog, names }
-    return names
+  readonly isName = (name: string): boolean => {
+    if (this.#catalog === null) return false
+    this.#names ??= catalogNames(this.#catalog)
+    return this.#names.has(name)
   }
 
   #typeOf(key: ColumnKey) {
-    const [relation, number] = key.split('.').map(Number)
-    const columns = this.#catalog?.relation(relation ?? 0)?.columns
-    return this.#catalog?.type(columns?.find((column) => column.number === number)?.type ?? 0)
+    const { relation, column } = partsOfColumnKey(key)
+    const columns = this.#catalog?.relation(relation)?.columns
+    return this.#catalog?.type(columns?.find(({ number }) => number === column)?.type ?? 0)
   }
 }
 
-function basisOf({ schema, lineage, isMasked, clientEncoding }: MaskedResult): PlanBasis {
-  return {
-    lineage,
-    columns: schema.columns,
-    originOf: (relation, column) => schema.originOf(relation, column),
-    isMasked,
-    clientEncoding,
-  }
+function basisOf<Result extends MaskedResult>(result: Result): Result & PlanBasis {
+  const { schema } = result
+  return { ...result, columns: schema.columns, originOf: (relation, column) => schema.originOf(relation, column) }
 }
 
 function maskerOf(schema: ProtectedSchema): Masker {

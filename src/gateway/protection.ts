@@ -3,7 +3,7 @@ import type { Tag } from '../core/classification.ts'
 import { commandGroups } from '../core/commands.ts'
 import type { SessionFacts } from '../core/decision.ts'
 import { PosternError } from '../core/errors.ts'
-import { cleanLineage, type Hazard, type Sources, type StatementLineage } from '../core/lineage.ts'
+import { cleanLineage, unknownLineage, type Hazard, type Sources, type StatementLineage } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
 import type { CommandName, StatementAnalysis } from '../core/statement.ts'
 import type { SchemaNow } from './session-catalog.ts'
@@ -272,21 +272,10 @@ export class SessionView {
 }
 
 /** A statement that follows what may have changed the catalog: nobody can say what its names mean. */
-const uncertainLineage: StatementLineage = {
-  ...cleanLineage,
-  outputs: null,
-  anyOutput: 'unknown',
-  predicates: 'unknown',
-  touched: 'unknown',
-  hazards: [
-    { reason: 'follows a change of the catalog before the outcome of that change is known', columns: 'unknown' },
-  ],
-  changesCatalog: true,
-}
+const uncertainLineage = unknownLineage('follows a change of the catalog before the outcome of that change is known')
 
 function untraceable(statement: StatementAnalysis): StatementLineage {
-  const reason = `cannot be analysed (${statement.opaque ?? 'unknown'})`
-  return { ...uncertainLineage, hazards: [{ reason, columns: 'unknown' }] }
+  return unknownLineage(`cannot be analysed (${statement.opaque ?? 'unknown'})`)
 }
 
 /** What was read as SQL; the rest is a text that was not certain or no text at all. */

@@ -1,8 +1,9 @@
 import type { MaskingRule } from '../core/classification.ts'
 import { dayPseudonym, instantPseudonym } from './pseudonym.ts'
 import type { Pseudonyms } from './pseudonym.ts'
-import { dateOf, daysOf, formatTemporal, parseTemporal } from './temporal.ts'
-import type { CalendarDate, TemporalKind, TemporalStyle } from './temporal.ts'
+import { dateOf, daysOf, type CalendarDate } from '../core/calendar.ts'
+import { formatTemporal, parseTemporal } from './temporal.ts'
+import type { TemporalKind, TemporalStyle } from './temporal.ts'
 
 /** 1 January 1900: what stands for every date and timestamp. */
 export const redactedDate: CalendarDate = { year: 1900, month: 1, day: 1 }

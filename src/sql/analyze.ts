@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { limits } from '../core/limits.ts'
 import type { TextAnalysis } from '../core/statement.ts'
 import { AnalysisCache } from './analysis-cache.ts'
@@ -80,6 +81,7 @@ class CachingAnalyzer implements Analyzer {
   }
 
   replaceRules(rules: FunctionRules): void {
+    if (isDeepStrictEqual(rules, this.#rules)) return
     this.#rules = rules
     this.#cache = new AnalysisCache(limits.analysisCacheBytesMax)
     this.#underWay = new Map()

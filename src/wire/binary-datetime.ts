@@ -1,3 +1,4 @@
+import { dateOf } from '../core/calendar.ts'
 import type { Reader } from './reader.ts'
 
 const usPerDay = 86_400_000_000n
@@ -100,18 +101,7 @@ function clockTime(us: bigint): string {
 
 /** The proleptic Gregorian date that lies `days` after 2000-01-01; years are counted without a year 0. */
 function calendarDate(days: number): { text: string; isBc: boolean } {
-  // Howard Hinnant's civil_from_days: eras of 400 years beginning on 0000-03-01, so that leap days come last.
-  const fromMarch = days + 730_425
-  const era = Math.floor(fromMarch / 146_097)
-  const dayOfEra = fromMarch - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153)
-  const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1
-  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const { year, month, day } = dateOf(days)
   const isBc = year <= 0
   return { text: `${String(isBc ? 1 - year : year).padStart(4, '0')}-${two(month)}-${two(day)}`, isBc }
 }

@@ -1,4 +1,4 @@
-import { cleanLineage } from '../../core/lineage.ts'
+import { cleanLineage, unknownLineage } from '../../core/lineage.ts'
 import type { OutputLineage, StatementLineage } from '../../core/lineage.ts'
 import type { RawStatement } from '../parse-tree.ts'
 import { tagged } from '../parse-tree.ts'
@@ -10,7 +10,6 @@ import { describeColumns } from './names.ts'
 import { union, unionAll } from './sources.ts'
 import { sessionTags, traceAny } from './statements.ts'
 import { fieldsOf } from './tree.ts'
-import { unknownLineage } from './unknown.ts'
 import { outputOf, withdraw } from './value.ts'
 import type { Value } from './value.ts'
 

@@ -1,3 +1,4 @@
+import { unknownLineage } from '../../core/lineage.ts'
 import { parentPort } from 'node:worker_threads'
 import type { CatalogData } from '../../core/catalog.ts'
 import type { Classification } from '../../core/classification.ts'
@@ -7,7 +8,6 @@ import { createParser } from '../parser.ts'
 import { traceStatement } from './lineage.ts'
 import { createSchema } from './schema.ts'
 import type { PendingRelation, Schema } from './schema.ts'
-import { unknownLineage } from './unknown.ts'
 
 /** A schema as it is sent to a worker: once, before the first text that is traced over it. */
 export interface SchemaMessage {

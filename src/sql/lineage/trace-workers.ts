@@ -1,9 +1,9 @@
+import { unknownLineage } from '../../core/lineage.ts'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../../core/limits.ts'
 import type { StatementLineage } from '../../core/lineage.ts'
 import type { TraceContext } from './lineage.ts'
 import type { SchemaMessage, TextMessage, WorkerAnswer } from './trace-worker.ts'
-import { unknownLineage } from './unknown.ts'
 
 /** What the worker is told. */
 export interface TraceWorkersOptions {

@@ -1,5 +1,5 @@
 import { limits } from '../../core/limits.ts'
-import { cleanLineage } from '../../core/lineage.ts'
+import { cleanLineage, unknownLineage } from '../../core/lineage.ts'
 import type { StatementLineage } from '../../core/lineage.ts'
 import { commandGroups } from '../../core/commands.ts'
 import type { StatementAnalysis } from '../../core/statement.ts'
@@ -8,7 +8,6 @@ import { traceStatement } from './lineage.ts'
 import type { TraceContext } from './lineage.ts'
 import { createTraceWorkers } from './trace-workers.ts'
 import type { TraceWorkers } from './trace-workers.ts'
-import { unknownLineage } from './unknown.ts'
 
 /** What a tracer is told. */
 export interface TracerOptions {
