@@ -81,6 +81,8 @@ export const limits = {
   drainDeadlineMs: 30_000,
   /** How long a refused log-in may take to read why. */
   refusalPatienceMs: 2_000,
+  /** Of what PostgreSQL still sends after a session's end, how much is read and thrown away before it is cut off. */
+  discardedBytesMax: 1024 * 1024,
   /** How long a closing connection may take to accept its last bytes. */
   closePatienceMs: 30_000,
   /** Connecting to PostgreSQL and logging in there. */

@@ -65,6 +65,7 @@ export class Session {
   #expiryTimer: NodeJS.Timeout | undefined
   #unrecordedBatches = 0
   #unrecordedBytes = 0
+  #discardedBytes = 0
   #isBackendFull = false
   #isCancelling = false
   #isCancelDue = false
@@ -259,7 +260,7 @@ export class Session {
   }
 
   #receiveFromBackend(chunk: Buffer): void {
-    if (this.#isOver) return
+    if (this.#isOver) return this.#discard(chunk)
     try {
       this.#backendStream.receive(chunk)
     } catch (error) {
@@ -267,6 +268,12 @@ export class Session {
     }
     if (this.#clientStream.isHeld) this.#resumeClient()
     if (this.#ending !== null) this.#endIfIdle()
+  }
+
+  /** PostgreSQL may finish what it was told, but a result that nobody reads it need not send to its end. */
+  #discard(chunk: Buffer): void {
+    this.#discardedBytes += chunk.length
+    if (this.#discardedBytes > limits.discardedBytesMax) this.#parts.backend.socket.destroy()
   }
 
   #deliver(bytes: Buffer): void {
