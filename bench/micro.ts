@@ -117,6 +117,7 @@ interface Deciding {
 function addDecisions(add: (what: string, us: number) => unknown, { decider, policySet, analyze }: Deciding): void {
   const request = (analysis: TextAnalysis): StatementRequest => ({
     principal,
+    accessRoles: [],
     database,
     session,
     statement: firstOf(analysis),

@@ -1,3 +1,4 @@
+import type { ApprovalRequirement } from './access.ts'
 import type { ClassifiedColumn, Tag } from './classification.ts'
 import type { Principal } from './principal.ts'
 import type { StatementAnalysis } from './statement.ts'
@@ -19,6 +20,8 @@ export interface SessionFacts {
 /** One question to policy. `nowMs` is passed in, so that deciding reads no clock. */
 export interface StatementRequest {
   readonly principal: Principal
+  /** Access roles held at this moment, sorted; the same array for as long as they are the same. */
+  readonly accessRoles: readonly string[]
   readonly database: DatabaseResource
   readonly session: SessionFacts
   readonly statement: StatementAnalysis
@@ -36,6 +39,8 @@ export interface StatementRequest {
 /** The question whether a session may see the values of one classified column as they are. */
 export interface UnmaskRequest {
   readonly principal: Principal
+  /** Access roles held at this moment, sorted; the same array for as long as they are the same. */
+  readonly accessRoles: readonly string[]
   readonly database: DatabaseResource
   readonly session: SessionFacts
   readonly column: ClassifiedColumn
@@ -45,6 +50,8 @@ export interface UnmaskRequest {
 /** The question whether a session may begin. */
 export interface ConnectRequest {
   readonly principal: Principal
+  /** Access roles held at this moment, sorted; the same array for as long as they are the same. */
+  readonly accessRoles: readonly string[]
   readonly database: DatabaseResource
   readonly session: SessionFacts
   readonly nowMs: number
@@ -67,6 +74,6 @@ export type Decision =
       readonly command: string
       readonly resource: string
       readonly reason: 'forbidden' | 'not_permitted' | 'policy_error' | 'needs_approval'
-      /** Groups that could lift it, where every determining forbid has `@approvers`. */
-      readonly approvers: readonly string[]
+      /** What would lift it, where every determining forbid has `@approvers`; one for each of these, empty otherwise. */
+      readonly requirements: readonly ApprovalRequirement[]
     }

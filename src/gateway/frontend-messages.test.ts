@@ -83,7 +83,7 @@ const deny: Decision = {
   command: 'DELETE',
   resource: 'shop',
   reason: 'not_permitted',
-  approvers: [],
+  requirements: [],
 }
 
 function textOf(sql: string): TextAnalysis {

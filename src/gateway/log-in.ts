@@ -70,7 +70,7 @@ function decideConnect(
   const { services, principal, session } = asked
   const database = asked.database.resource
   const nowMs = Date.now()
-  const connect = services.policy.decideConnect({ principal, database, session, nowMs })
+  const connect = services.policy.decideConnect({ principal, accessRoles: [], database, session, nowMs })
   if (connect.effect === 'deny') {
     const { error } = refusalOfDecision(connect)
     throw new PosternError('connect_refused', error.message, { detail: error.detail, hint: error.hint })
@@ -79,6 +79,7 @@ function decideConnect(
   if (statement === null) return
   const request = {
     principal,
+    accessRoles: [],
     database,
     session,
     statement,

@@ -226,6 +226,7 @@ export class SessionView {
       column === undefined ||
       policy.decideUnmask({
         principal,
+        accessRoles: [],
         database: database.resource,
         session: facts(),
         column,

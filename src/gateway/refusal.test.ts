@@ -9,7 +9,7 @@ const denial: Extract<Decision, { effect: 'deny' }> = {
   command: 'OPAQUE',
   resource: 'shop',
   reason: 'not_permitted',
-  approvers: [],
+  requirements: [],
 }
 
 test('a refusal of what cannot be analysed says why it cannot', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { ApprovalRequirement } from '../core/access.ts'
 import { commandGroups } from '../core/commands.ts'
 import type { Decision } from '../core/decision.ts'
 import { PosternError, sqlstateOf } from '../core/errors.ts'
@@ -82,12 +83,18 @@ function detailOf(decision: Extract<Decision, { effect: 'deny' }>): string {
     case 'forbidden':
       return `Forbidden by ${names}.`
     case 'needs_approval':
-      return `Forbidden by ${names}, which ${decision.approvers.map((group) => `"${group}"`).join(', ')} may lift.`
+      return `Forbidden by ${names}, which ${approversOf(decision.requirements)} may lift.`
     case 'policy_error':
       return names === '' ? 'A policy could not be evaluated.' : `Policy ${names} could not be evaluated.`
     case 'not_permitted':
       return 'No policy permits it.'
   }
+}
+
+/** The groups whose members may agree, in quotes. */
+export function approversOf(requirements: readonly ApprovalRequirement[]): string {
+  const groups = new Set(requirements.flatMap(({ approvers }) => approvers))
+  return Array.from(groups, (group) => `"${group}"`).join(', ')
 }
 
 function isOpaque({ command }: Extract<Decision, { effect: 'deny' }>): boolean {

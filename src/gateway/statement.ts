@@ -319,6 +319,7 @@ export class StatementWay {
     const searchPath = isCertain ? settings.searchPath : null
     const request: StatementRequest = {
       principal,
+      accessRoles: [],
       database: database.resource,
       session: this.sessionFacts(),
       statement,

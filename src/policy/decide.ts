@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { preparsePolicySet, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs'
 import type { CedarValueJson, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
+import type { ApprovalRequirement } from '../core/access.ts'
 import { commandGroups } from '../core/commands.ts'
 import type { ClassifiedColumn } from '../core/classification.ts'
 import type {
@@ -215,7 +216,7 @@ function decideAfresh(state: State, request: StatementRequest): Decision {
   return {
     ...worst,
     policies: [...new Map(denials.flatMap((denial) => denial.policies).map((policy) => [policy.id, policy])).values()],
-    approvers: [...new Set(denials.flatMap((denial) => denial.approvers))],
+    requirements: distinct(denials.flatMap((denial) => denial.requirements)),
   }
 }
 
@@ -253,20 +254,20 @@ function ask({ state, key, request }: Asker, question: Question): Answer {
 }
 
 function evaluate(state: State, request: ConnectRequest, question: Question): Answer {
-  const principal = principalEntity(request.principal, state.set.vocabulary)
+  const principal = principalEntity(request, state.set.vocabulary)
   const call = (id: string) => authorize(id, { principal, question })
   const answer = call(state.id)
-  if (answer === null) return { effect: 'deny', reason: 'policy_error', policies: [], approvers: [] }
+  if (answer === null) return { effect: 'deny', reason: 'policy_error', policies: [], requirements: [] }
   if (answer.errors.length > 0) return refusedBy(state, answer.errors, 'policy_error')
   if (answer.isAllowed) return { effect: 'allow', policies: answer.reasons.map((id) => determining(state, id)) }
-  if (answer.reasons.length === 0) return { effect: 'deny', reason: 'not_permitted', policies: [], approvers: [] }
+  if (answer.reasons.length === 0) return { effect: 'deny', reason: 'not_permitted', policies: [], requirements: [] }
   const forbids = answer.reasons.map((id) => state.policies.get(id))
   if (!state.hasLiftable || forbids.some((policy) => (policy?.approvers.length ?? 0) === 0)) {
     return refusedBy(state, answer.reasons, 'forbidden')
   }
   // Cedar names only the forbids. Lifting them helps only where something permits the command in the first place.
   const lifted = call(`${state.id}-lifted`)
-  if (lifted?.isAllowed !== true) return { effect: 'deny', reason: 'not_permitted', policies: [], approvers: [] }
+  if (lifted?.isAllowed !== true) return { effect: 'deny', reason: 'not_permitted', policies: [], requirements: [] }
   return refusedBy(state, answer.reasons, 'needs_approval')
 }
 
@@ -312,9 +313,20 @@ const actionEntities = new Map<string, EntityJson>(
 )
 
 function refusedBy(state: State, ids: readonly string[], reason: Denial['reason']): Answer {
-  const approvers = reason === 'needs_approval' ? ids.flatMap((id) => state.policies.get(id)?.approvers ?? []) : []
-  const policies = [...new Set(ids)].map((id) => determining(state, id))
-  return { effect: 'deny', reason, policies, approvers: [...new Set(approvers)] }
+  const distinctIds = [...new Set(ids)]
+  const policies = distinctIds.map((id) => determining(state, id))
+  const requirements = reason === 'needs_approval' ? distinctIds.flatMap((id) => requirementOf(state, id)) : []
+  return { effect: 'deny', reason, policies, requirements }
+}
+
+function requirementOf(state: State, id: string): readonly ApprovalRequirement[] {
+  const policy = state.policies.get(id)
+  if (policy === undefined) return []
+  return [{ by: id, approvers: policy.approvers, count: policy.approvals, goodForMs: policy.approvalGoodForMs }]
+}
+
+function distinct(requirements: readonly ApprovalRequirement[]): readonly ApprovalRequirement[] {
+  return [...new Map(requirements.map((requirement) => [requirement.by, requirement])).values()]
 }
 
 function determining(state: State, id: string): DeterminingPolicy {

@@ -37,8 +37,12 @@ export function keysOf(vocabulary: Vocabulary): Keys {
   const usesTime = ['time', 'hour', 'weekday'].some((name) => usesFact(vocabulary, `session.${name}`))
   const ofDatabase = remembered<ConnectRequest['database']>(({ name, labels }) => JSON.stringify([name, ...labels]))
   const neutral = { session: { clientAddress: '', applicationName: '', isTls: true }, nowMs: 0 }
-  const ofPrincipal = remembered<ConnectRequest['principal']>((principal) =>
-    JSON.stringify([principalEntity(principal, vocabulary), sessionContext(vocabulary, { principal, ...neutral })]),
+  const ofPrincipal = remembered<ConnectRequest['principal']>((principal) => {
+    const entity = principalEntity({ principal, accessRoles: [] }, vocabulary)
+    return JSON.stringify([entity, sessionContext(vocabulary, { principal, ...neutral })])
+  })
+  const ofRoles = remembered<readonly string[]>((roles) =>
+    JSON.stringify(roles.filter((role) => vocabulary.entities.get('AccessRole')?.has(role))),
   )
   const ofSession = remembered<ConnectRequest['session']>(({ clientAddress, applicationName, isTls }) =>
     JSON.stringify([
@@ -65,8 +69,8 @@ export function keysOf(vocabulary: Vocabulary): Keys {
   }
   const ofTouched = tagsKey('statement.tags')
   const ofPredicates = tagsKey('statement.predicateTags')
-  const session = ({ principal, database, session, nowMs }: ConnectRequest) =>
-    `${ofPrincipal(principal)}.${ofDatabase(database)}.${ofSession(session)}.${usesTime ? Math.floor(nowMs / 1_000) : 0}`
+  const session = ({ principal, accessRoles, database, session, nowMs }: ConnectRequest) =>
+    `${ofPrincipal(principal)}.${accessRoles.length === 0 ? 0 : ofRoles(accessRoles)}.${ofDatabase(database)}.${ofSession(session)}.${usesTime ? Math.floor(nowMs / 1_000) : 0}`
   return {
     session,
     statement: (request) => {

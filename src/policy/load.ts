@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkParsePolicySet, policyToJson, validate } from '@cedar-policy/cedar-wasm/nodejs'
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
+import { parseDuration } from '../core/duration.ts'
 import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { nearestName } from '../core/nearest.ts'
@@ -22,6 +23,9 @@ export interface Policy {
   readonly advice: string | null
   /** The groups of `@approvers("a, b")`; empty where nobody can lift this policy. */
   readonly approvers: readonly string[]
+  /** How many of them have to agree (`@approvals("2")`), and how long a yes counts (`@approval_good_for("15m")`). */
+  readonly approvals: number
+  readonly approvalGoodForMs: number
   readonly file: string
   readonly line: number
   readonly text: string
@@ -122,7 +126,7 @@ interface Loaded {
   readonly source: PolicySource
 }
 
-const annotationNames = ['id', 'advice', 'approvers']
+const annotationNames = ['id', 'advice', 'approvers', 'approvals', 'approval_good_for']
 
 /** Parses one policy and checks its annotations; what is wrong goes to `problems`. */
 function read(file: PolicyFile, source: PolicySource, problems: Problem[]): readonly Loaded[] {
@@ -158,12 +162,28 @@ function read(file: PolicyFile, source: PolicySource, problems: Problem[]): read
       'It belongs on a forbid and names the groups that may lift it once, as in @approvers("dba, security").',
     )
   }
+  const approvals = annotations.get('approvals') ?? '1'
+  const goodForMs = parseDuration(annotations.get('approval_good_for') ?? '15m')
+  if (!/^[1-9]$/u.test(approvals) || (annotations.has('approvals') && !annotations.has('approvers'))) {
+    return problem(
+      `@approvals of policy "${id}" says nothing`,
+      'It stands beside @approvers and says how many of them have to agree, 1 to 9, as in @approvals("2").',
+    )
+  }
+  if (goodForMs === null || (annotations.has('approval_good_for') && !annotations.has('approvers'))) {
+    return problem(
+      `@approval_good_for of policy "${id}" says nothing`,
+      'It stands beside @approvers and says how long an approval counts, as in @approval_good_for("15m").',
+    )
+  }
   for (const { reason, help } of wrongIds(json)) problem(`policy "${id}": ${reason}`, help)
   const policy: Policy = {
     id,
     effect: json.effect,
     advice: annotations.get('advice') ?? null,
     approvers: annotations.has('approvers') ? approvers : [],
+    approvals: Number(approvals),
+    approvalGoodForMs: goodForMs,
     file: file.name,
     line,
     text: source.text.slice(contentStart(source.text)),

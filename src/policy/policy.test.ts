@@ -41,7 +41,7 @@ describe('the policies of the design', () => {
       effect: 'deny',
       reason: 'not_permitted',
       policies: [],
-      approvers: [],
+      requirements: [],
       command: 'SELECT',
       resource: 'shop.public.orders',
     })
@@ -59,7 +59,7 @@ describe('the policies of the design', () => {
       effect: 'deny',
       reason: 'forbidden',
       policies: [{ id: 'no-drop-database', advice: 'Ask the platform team.' }],
-      approvers: [],
+      requirements: [],
       command: 'DROP DATABASE',
       resource: 'shop',
     })
@@ -68,7 +68,9 @@ describe('the policies of the design', () => {
   it('ask for approval where every forbid can be lifted and something permits it', () => {
     const decision = decide(engineer, statementOf('DELETE', ['public.orders'], { hasWhere: false }))
     assert.equal(decision.effect === 'deny' && decision.reason, 'needs_approval')
-    assert.deepEqual(decision.effect === 'deny' && decision.approvers, ['dba'])
+    assert.deepEqual(decision.effect === 'deny' && decision.requirements, [
+      { by: 'delete-without-where', approvers: ['dba'], count: 1, goodForMs: 900_000 },
+    ])
     assert.equal(decide(engineer, statementOf('DELETE', ['public.orders'])).effect, 'allow')
   })
 

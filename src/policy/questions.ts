@@ -27,17 +27,23 @@ export interface Resource {
   readonly isForbidOnly: boolean
 }
 
-/** The principal as an entity, with its groups. */
-export function principalEntity(principal: Principal, vocabulary: Vocabulary): EntityJson {
+/** The principal as an entity, with its groups and the access roles it holds. */
+export function principalEntity(
+  { principal, accessRoles }: Pick<ConnectRequest, 'principal' | 'accessRoles'>,
+  vocabulary: Vocabulary,
+): EntityJson {
   const type = { human: 'Human', service: 'Service', agent: 'Agent' }[principal.kind]
   const mentioned = vocabulary.entities.get(type)
   const isNamed = mentioned?.has(principal.name) === true || mentioned?.has(unmentioned) === true
   const { name, issuer, subject, groups } = principal
-  const mentionedGroups = groups.filter((group) => vocabulary.entities.get('Group')?.has(group))
+  const parentsOf = (type: string, ids: readonly string[]) => {
+    const mentionedIds = ids.filter((id) => vocabulary.entities.get(type)?.has(id))
+    return [...new Set(mentionedIds)].sort().map((id) => ({ type, id }))
+  }
   return {
     uid: { type, id: vocabulary.usesPrincipalAttributes || isNamed ? name : unmentioned },
     attrs: vocabulary.usesPrincipalAttributes ? { name, issuer, subject, groups: [...groups] } : {},
-    parents: [...new Set(mentionedGroups)].sort().map((id) => ({ type: 'Group', id })),
+    parents: [...parentsOf('Group', groups), ...parentsOf('AccessRole', accessRoles)],
   }
 }
 

@@ -53,6 +53,7 @@ export function statementOf(
 export function connectRequest(facts: Partial<ConnectRequest> = {}): ConnectRequest {
   return {
     principal: principalNamed('alice', { groups: ['engineering'] }),
+    accessRoles: [],
     database: { name: 'shop', labels: new Map([['env', 'production']]) },
     session: { clientAddress: '10.1.2.3', applicationName: 'psql', isTls: true },
     nowMs: Date.UTC(2026, 10, 23, 12),

@@ -79,6 +79,42 @@ const meanings: Record<ErrorCode, Meaning> = {
     when: 'Policy does not let this principal run this statement. PostgreSQL never saw it; a transaction is aborted as by any other error.',
     next: 'DETAIL names the policy, HINT what to do.',
   },
+  approval_denied: {
+    when: 'A statement waited for approval, and an approver said no. The detail says who and why.',
+    next: 'Talk to the approver; what was denied can be sent again, and is then asked for again.',
+  },
+  approval_expired: {
+    when: 'A statement waited for approval, and nobody decided in time.',
+    next: 'Tell an approver, and send the statement again.',
+  },
+  access_refused: {
+    when: 'Somebody asks for, gives, takes or ends access and is not entitled to.',
+    next: 'The detail says who is. An approver can never be the one who asks, nor an agent acting for them.',
+  },
+  access_ended: {
+    when: 'The access that let a session in was over or was revoked while the session was open.',
+    next: 'Ask for the access role again with `postern request`, and connect again.',
+  },
+  request_unknown: {
+    when: 'There is no request or grant of that id that the caller may see.',
+    next: 'List them with `postern requests` or `postern grants`.',
+  },
+  request_closed: {
+    when: 'Somebody else was faster, or the request was withdrawn or has expired.',
+    next: 'Look at it with `postern requests ID`; nothing more can be done with it.',
+  },
+  store_unavailable: {
+    when: 'The control store, which holds requests and grants, cannot be reached. What depends on it is refused.',
+    next: 'Try again shortly. Whoever runs the gateway finds the cause in its log.',
+  },
+  rate_limited: {
+    when: 'A caller of the HTTP API sends too much in too short a time.',
+    next: 'Wait for as long as `Retry-After` says.',
+  },
+  origin_refused: {
+    when: 'A browser sends a form to the HTTP API from a page that is not its own.',
+    next: 'Open the page anew and try again there.',
+  },
   masking_refused: {
     when: 'A statement would show or copy, in a way that cannot be masked, what the principal may not see; or it is not certain that it would not.',
     next: 'Leave the columns that DETAIL names out of it, write it in a way that can be followed, or ask for access that unmasks them.',
