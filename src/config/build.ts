@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { type AccessSettings, buildAccess } from './build-access.ts'
 import type { FileReader } from './files.ts'
 import type { ConfigFile } from './schema.ts'
 
@@ -73,10 +74,14 @@ export interface DatabaseConfig {
   readonly classification: string | null
   /** How often its catalog is read again. */
   readonly catalogRefreshMs: number
+  /** Whether `application_name` says who it is. */
+  readonly showsIdentity: boolean
+  /** Whether each session gets a database role of its own. */
+  readonly usesEphemeralRoles: boolean
 }
 
 /** Everything postern.yaml says, with defaults filled in, paths absolute and PEM files read. Frozen. */
-export interface Config {
+export interface Config extends AccessSettings {
   readonly file: string
   readonly listen: ListenConfig
   readonly issuers: readonly IssuerSettings[]
@@ -139,10 +144,12 @@ export function buildConfig(values: ConfigFile, from: { file: string; directory:
     masking: { key: at(masking.key), state: at(masking.state) },
     session: { expiryGraceS: session.expiry_grace_s },
     log: { level: log.level },
+    ...buildAccess(values, { at, reader: from.reader }),
   })
 }
 
-interface Place {
+/** Where paths lead, and what reads the files. */
+export interface Place {
   readonly at: (path: string) => string
   readonly reader: FileReader
 }
@@ -166,21 +173,31 @@ function buildDatabase(name: string, database: ConfigFile['databases'][string], 
     port,
     database: database.database ?? name,
     role,
-    tls: {
-      // There is no TLS on a Unix socket.
-      mode: host.startsWith('/') ? 'disable' : tls.mode,
-      ca: tls.ca === undefined ? undefined : reader.certificates(at(tls.ca), [...path, 'tls', 'ca']),
-      serverName: tls.server_name,
-    },
+    tls: buildTls({ host, tls }, { at, reader, path }),
     credential: buildCredential(database.credential, { at, reader, path: [...path, 'credential'] }),
     labels: new Map(Object.entries(labels)),
     safeFunctions: database.safe_functions,
     classification: database.classification === undefined ? null : at(database.classification),
     catalogRefreshMs: database.catalog_refresh_s * 1_000,
+    showsIdentity: database.show_identity,
+    usesEphemeralRoles: database.ephemeral_roles,
   }
 }
 
-function buildCredential(
+/** How a connection to PostgreSQL is protected: there is no TLS on a Unix socket. */
+export function buildTls(
+  { host, tls }: Pick<ConfigFile['databases'][string], 'host' | 'tls'>,
+  { at, reader, path }: Place & { path: readonly string[] },
+): DatabaseConfig['tls'] {
+  return {
+    mode: host.startsWith('/') ? 'disable' : tls.mode,
+    ca: tls.ca === undefined ? undefined : reader.certificates(at(tls.ca), [...path, 'tls', 'ca']),
+    serverName: tls.server_name,
+  }
+}
+
+/** Where a password comes from; null where none is asked for. */
+export function buildCredential(
   credential: ConfigFile['databases'][string]['credential'],
   { at, reader, path }: Place & { path: readonly string[] },
 ): CredentialSettings | null {

@@ -23,7 +23,7 @@ const preamble = `# postern.yaml
 - \`\${NAME}\` in a value stands for the environment variable \`NAME\`, which has to be set; \`$\${\` stands for \`\${\`.
 - Paths are relative to the folder of the file.
 - Keys that Postern does not know are errors, so that a misspelled one cannot go unnoticed.
-- Units are the last part of a key: \`_s\` is seconds, \`_bytes\` bytes.
+- Units are the last part of a key: \`_s\` is seconds, \`_bytes\` bytes. Durations are written as in \`90s\`, \`15m\`, \`2h\`, \`1d\`, \`1h30m\`.
 `
 
 interface Node {

@@ -1,25 +1,8 @@
 import { z } from 'zod'
 import { limits } from '../core/limits.ts'
 import { tokenAlgorithms } from '../core/token-algorithms.ts'
-
-/** A whole number, also where it stands in quotes or comes from the environment. */
-function whole(minimum: number, maximum: number) {
-  const toNumber = (value: unknown) => (typeof value === 'string' && /^\d+$/u.test(value) ? Number(value) : value)
-  return z.preprocess(toNumber, z.int().min(minimum).max(maximum))
-}
-
-const text = z.string().min(1).max(4_096)
-const filePath = text
-const name = z
-  .string()
-  .min(1)
-  .max(63)
-  .regex(/^[^\p{Cc}]+$/u, 'must not hold control characters')
-const claim = z
-  .string()
-  .min(1)
-  .max(200)
-  .regex(/^[^\s]+$/u, 'must not hold spaces')
+import { accessRoles, api, approvals, controlStore, notifications } from './access-schema.ts'
+import { claim, credential, databaseTls, filePath, name, text, whole } from './scalars.ts'
 
 const listen = z.strictObject({
   address: text.default('127.0.0.1').describe('Address to listen on; `0.0.0.0` or `::` for all.'),
@@ -94,33 +77,13 @@ const issuer = z.strictObject({
     .describe('Permits http, on a loopback address only. For trying things out.'),
 })
 
-const credential = z.strictObject({
-  file: filePath
-    .optional()
-    .describe('File whose content is the password, not open to every account; re-read when it changes.'),
-  environment: claim.optional().describe('Environment variable that holds the password.'),
-  command: z.array(text).min(1).optional().describe('Program and arguments; what it prints is the password.'),
-  refresh_after_s: whole(1, 86_400).optional().describe('How long the output of `command` is used (300 unless told).'),
-  password: z.string().min(1).optional().describe('The password itself; better as `${NAME}` than written out.'),
-})
-
 const database = z
   .strictObject({
     host: text.describe('Host of PostgreSQL; a path that starts with `/` is the folder of its Unix socket.'),
     port: whole(1, 65_535).default(5432).describe('Its port.'),
     database: name.optional().describe('Its name in PostgreSQL; the same as the key unless told.'),
     role: name.describe('The database role to log in as.'),
-    tls: z
-      .strictObject({
-        mode: z
-          .enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full'])
-          .default('verify-full')
-          .describe('As `sslmode` of PostgreSQL. `verify-full` unless told, `disable` on a Unix socket.'),
-        ca: filePath.optional().describe('PEM file of the authorities to trust instead of the system’s.'),
-        server_name: text.optional().describe('Name that the certificate has to carry where it is not `host`.'),
-      })
-      .prefault({})
-      .describe('How the connection to PostgreSQL is protected.'),
+    tls: databaseTls,
     credential: credential
       .describe('Where the password comes from: exactly one of the keys. Absent for `trust`.')
       .optional(),
@@ -136,6 +99,18 @@ const database = z
       .optional()
       .describe(
         'YAML file that says which columns carry which tags; `postern classify` writes it. Absent: no masking.',
+      ),
+    show_identity: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Puts the principal before `application_name`, for pg_stat_activity and PostgreSQL’s log. `postern.principal` says it always.',
+      ),
+    ephemeral_roles: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Makes a database role for each session, with the privileges that policy and grants allow, and drops it after. `role` needs CREATEROLE and the right to grant them.',
       ),
     catalog_refresh_s: whole(1, 86_400)
       .default(60)
@@ -178,11 +153,16 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('What is shown instead of values that a principal may not see.'),
+  control_store: controlStore,
+  approvals,
+  access_roles: accessRoles,
+  api,
+  notifications,
   session: z
     .strictObject({
       expiry_grace_s: whole(0, 3_600)
         .default(30)
-        .describe('How long a statement may run on after its session’s token has expired.'),
+        .describe('How long a statement may run on after the token, or the access that it was begun with, is over.'),
     })
     .prefault({})
     .describe('Sessions.'),

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { nearestName } from '../core/nearest.ts'
+import { accessFaults } from './validate-access.ts'
 import { configSchema } from './schema.ts'
 import type { ConfigFile } from './schema.ts'
 import type { Fault } from './yaml-file.ts'
@@ -8,7 +9,12 @@ import type { Fault } from './yaml-file.ts'
 export function validateConfig(value: unknown): { file: ConfigFile | null; faults: readonly Fault[] } {
   const result = configSchema.safeParse(value ?? {})
   if (!result.success) return { file: null, faults: result.error.issues.flatMap((issue) => explain(issue)) }
-  const faults = [...listenFaults(result.data), ...issuerFaults(result.data), ...databaseFaults(result.data)]
+  const faults = [
+    ...listenFaults(result.data),
+    ...issuerFaults(result.data),
+    ...databaseFaults(result.data),
+    ...accessFaults(result.data),
+  ]
   return { file: result.data, faults }
 }
 
@@ -172,21 +178,28 @@ function databaseFaults({ databases }: ConfigFile): readonly Fault[] {
   if (Object.keys(databases).length === 0) {
     return [{ path: ['databases'], what: 'holds no database', remedy: 'Add one, by the name clients will connect to.' }]
   }
-  return Object.entries(databases).flatMap(([name, { credential }]) => {
-    if (credential === undefined) return []
-    const path = ['databases', name, 'credential']
-    const sources = (['file', 'environment', 'command', 'password'] as const).filter(
-      (key) => credential[key] !== undefined,
-    )
-    const faults: Fault[] = []
-    if (sources.length !== 1) {
-      const what = sources.length === 0 ? 'says nothing' : `has ${sources.join(' and ')}`
-      faults.push({ path, what, remedy: 'Give exactly one of file, environment, command, password.' })
-    }
-    if (credential.refresh_after_s !== undefined && credential.command === undefined) {
-      const remedy = 'Remove it; a file is re-read when it changes.'
-      faults.push({ path: [...path, 'refresh_after_s'], what: 'is for `command` only', remedy })
-    }
-    return faults
-  })
+  return Object.entries(databases).flatMap(([name, { credential }]) =>
+    credentialFaults(credential, ['databases', name, 'credential']),
+  )
+}
+
+/** A credential comes from exactly one place. */
+export function credentialFaults(
+  credential: ConfigFile['databases'][string]['credential'],
+  path: readonly string[],
+): readonly Fault[] {
+  if (credential === undefined) return []
+  const sources = (['file', 'environment', 'command', 'password'] as const).filter(
+    (key) => credential[key] !== undefined,
+  )
+  const faults: Fault[] = []
+  if (sources.length !== 1) {
+    const what = sources.length === 0 ? 'says nothing' : `has ${sources.join(' and ')}`
+    faults.push({ path, what, remedy: 'Give exactly one of file, environment, command, password.' })
+  }
+  if (credential.refresh_after_s !== undefined && credential.command === undefined) {
+    const remedy = 'Remove it; a file is re-read when it changes.'
+    faults.push({ path: [...path, 'refresh_after_s'], what: 'is for `command` only', remedy })
+  }
+  return faults
 }

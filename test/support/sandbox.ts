@@ -69,6 +69,10 @@ export interface SandboxOptions {
   readonly setUp?: string
   /** The text of a classification file for the database. */
   readonly classification?: string
+  readonly showsIdentity?: boolean
+  readonly usesEphemeralRoles?: boolean
+  /** What differs of the sections about access; the API is on, over plain HTTP. */
+  readonly access?: Partial<Pick<Config, 'accessRoles' | 'approvals' | 'controlStore' | 'api' | 'notifications'>>
 }
 
 /** Starts it all; about a second. */
@@ -123,6 +127,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
             safeFunctions: [],
             classification: await writeClassification(directory, options.classification),
             catalogRefreshMs: 60_000,
+            showsIdentity: options.showsIdentity ?? false,
+            usesEphemeralRoles: options.usesEphemeralRoles ?? false,
           },
         ],
       ]),
@@ -136,12 +142,27 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       masking: { key: join(directory, 'masking-key'), state: join(directory, 'masking-state') },
       session: { expiryGraceS: options.expiryGraceS ?? 30 },
       log: { level: 'error' },
+      ...accessSettings(directory, options),
     }
     const postern = await serve(config, { log: pino({ level: process.env['POSTERN_TEST_LOG'] ?? 'silent' }) })
     return joined({ directory, postgres, issuer, authority, config, postern })
   } catch (error) {
     await Promise.all([issuer.stop(), postgres.stop()])
     throw error
+  }
+}
+
+function accessSettings(
+  directory: string,
+  { access = {} }: SandboxOptions,
+): Pick<Config, 'accessRoles' | 'approvals' | 'controlStore' | 'api' | 'notifications'> {
+  return {
+    accessRoles: new Map(),
+    approvals: { statementWaitMs: 60_000, accessWaitMs: 60_000, auditors: ['auditors'], admins: ['admins'] },
+    controlStore: { kind: 'sqlite', file: join(directory, 'control.db'), stalenessMs: 30_000 },
+    api: { address: '127.0.0.1', port: 0, publicUrl: null, tls: null, login: null, consoleSessionMs: 3_600_000 },
+    notifications: { directory: join(directory, 'notifications'), webhooks: [], slack: null },
+    ...access,
   }
 }
 
