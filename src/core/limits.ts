@@ -130,4 +130,50 @@ export const limits = {
   ownQueryRowsBytesMax: 512 * 1024 * 1024,
   /** A row of a masked COPY that is spread over messages; PostgreSQL sends each in one. */
   copyRowBytesMax: 64 * 1024 * 1024,
+  /** How long one approval may count, as `@approval_good_for` says: no statement waits longer for its last one. */
+  approvalGoodForMsMax: 86_400_000,
+  /** A file of policy test cases. */
+  policyCasesBytesMax: 4 * 1024 * 1024,
+  /** Groups, access roles and schemas of a policy set that explaining tries out. */
+  explainTrialsMax: 2_000,
+  /** Distinct statements that replaying the journal remembers the decisions on. */
+  replayedQuestionsMax: 100_000,
+  /** Groups of differences that replaying the journal tells; more are counted. */
+  replayedDifferencesMax: 10_000,
+  /** One body of a request to the HTTP API. */
+  httpBodyBytesMax: 64 * 1024,
+  /** Request line and headers; a bearer token with many groups is the largest of them. */
+  httpHeaderBytesMax: 48 * 1024,
+  /** Path and query of a request to the HTTP API. */
+  httpUrlCharsMax: 2_048,
+  /** From the first byte of a request to the HTTP API to its last header, and to its last byte. */
+  httpHeadersDeadlineMs: 10_000,
+  httpReceiveDeadlineMs: 20_000,
+  /** What handling one request may take; then its caller is told that the outcome is not known. */
+  httpHandleDeadlineMs: 30_000,
+  /** A connection on which nothing moves. */
+  httpIdleMsMax: 60_000,
+  /** Connections to the HTTP API, in all and from one address. */
+  httpConnectionsMax: 1_000,
+  httpConnectionsPerAddressMax: 200,
+  /** How long answers under way may take when the gateway stops. */
+  httpDrainDeadlineMs: 3_000,
+  /** Console sessions, in all and of one principal; the oldest of a principal makes room. */
+  consoleSessionsMax: 10_000,
+  consoleSessionsPerPrincipalMax: 20,
+  /** How long a browser may take from the log-in's start to its return. */
+  consoleLoginMsMax: 600_000,
+  /** Callers whose rate is counted one by one; further ones share one count. */
+  rateBucketsMax: 10_000,
+  /** A comment or a reason, as somebody types it. */
+  commentCharsMax: 2_000,
+  /** What the approval page shows of a statement's beginning and end; the rest is a download. */
+  shownSqlHeadCharsMax: 12_000,
+  shownSqlTailCharsMax: 2_000,
+  /** Parameters that the approval page shows, and characters of each. */
+  shownParametersMax: 100,
+  shownParameterCharsMax: 1_000,
+  /** Empty lines, and spaces, in a row that the approval page shows; more are counted instead, so that nothing hides behind them. */
+  shownEmptyLinesMax: 2,
+  shownSpacesMax: 60,
 } as const

@@ -39,6 +39,8 @@ export interface Decider {
    * throws: what cannot be decided is masked.
    */
   decideUnmask(request: UnmaskRequest): 'raw' | 'masked'
+  /** The single answers that `decideStatement` takes together, in the order of commands and relations. Never throws. */
+  explainStatement(request: StatementRequest): readonly ResourceDecision[]
   /** Puts another set in force, for running sessions too: from the next decision on. */
   replace(set: PolicySet): void
   /** The set in force. */
@@ -49,6 +51,15 @@ export interface Decider {
   readonly usesTime: boolean
 }
 
+/** What policy says of one command on one of the things that it is, or may be, applied to. */
+export interface ResourceDecision {
+  readonly command: string
+  readonly resource: string
+  readonly decision: Decision
+  /** PostgreSQL may mean this one but most probably does not, and nothing forbids it: it counts for nothing. */
+  readonly isPassedOver: boolean
+}
+
 /** Makes a decider with `initial` in force. */
 export function createDecider(initial: PolicySet): Decider {
   let state = prepare(initial, { id: randomUUID(), version: 1 })
@@ -56,6 +67,7 @@ export function createDecider(initial: PolicySet): Decider {
     decideConnect: (request) => decideConnect(state, request),
     decideStatement: (request) => decideStatement(state, request),
     decideUnmask: (request) => decideUnmask(state, request),
+    explainStatement: (request) => askEach(state, request),
     replace: (set) => {
       state = prepare(set, { id: state.id, version: state.version + 1 })
     },
@@ -183,14 +195,33 @@ const severity: Record<Denial['reason'], number> = {
 }
 
 function decideAfresh(state: State, request: StatementRequest): Decision {
+  const counting = askEach(state, request).filter(({ isPassedOver }) => !isPassedOver)
+  const denials = counting.flatMap(({ decision }) => (decision.effect === 'deny' ? [decision] : []))
+  const worst = denials.reduce<Denial | null>(
+    (worst, denial) => (worst === null || severity[denial.reason] < severity[worst.reason] ? denial : worst),
+    null,
+  )
+  if (worst === null) {
+    const permits = counting.flatMap(({ decision }) => decision.policies)
+    return { effect: 'allow', policies: [...new Map(permits.map((policy) => [policy.id, policy])).values()] }
+  }
+  if (worst.reason !== 'needs_approval') return worst
+  return {
+    ...worst,
+    policies: [...new Map(denials.flatMap((denial) => denial.policies).map((policy) => [policy.id, policy])).values()],
+    requirements: distinct(denials.flatMap((denial) => denial.requirements)),
+  }
+}
+
+/** Asks about every command on each relation it may mean. */
+function askEach(state: State, request: StatementRequest): ResourceDecision[] {
   const { statement, database } = request
   const { vocabulary } = state.set
   const who = { state, key: state.keys.session(request), request }
   const at = { database: database.name, vocabulary }
   const searchPath = request.searchPath === null ? null : distinctPath(request.searchPath, at)
   const place = { database, searchPath, vocabulary }
-  const permits = new Map<string, DeterminingPolicy>()
-  const denials: Denial[] = []
+  const answers: ResourceDecision[] = []
   for (const command of commandsOf(statement)) {
     const facts = statementContext(vocabulary, { request, command })
     const asked = { ...who, key: `${who.key}|${command.name}|${JSON.stringify(facts)}` }
@@ -201,23 +232,15 @@ function decideAfresh(state: State, request: StatementRequest): Decision {
     for (const resource of resources) {
       const context = () => ({ statement: facts, session: sessionContext(vocabulary, request) })
       const answer = ask(asked, { action: command.name, resource, context })
-      if (answer.effect === 'allow') for (const policy of answer.policies) permits.set(policy.id, policy)
-      else if (!(resource.isForbidOnly && answer.reason === 'not_permitted')) {
-        denials.push({ ...answer, command: command.name, resource: resource.shown })
-      }
+      const named = { command: command.name, resource: resource.shown }
+      answers.push({
+        ...named,
+        decision: answer.effect === 'allow' ? answer : { ...answer, ...named },
+        isPassedOver: resource.isForbidOnly && answer.effect === 'deny' && answer.reason === 'not_permitted',
+      })
     }
   }
-  const worst = denials.reduce<Denial | null>(
-    (worst, denial) => (worst === null || severity[denial.reason] < severity[worst.reason] ? denial : worst),
-    null,
-  )
-  if (worst === null) return { effect: 'allow', policies: [...permits.values()] }
-  if (worst.reason !== 'needs_approval') return worst
-  return {
-    ...worst,
-    policies: [...new Map(denials.flatMap((denial) => denial.policies).map((policy) => [policy.id, policy])).values()],
-    requirements: distinct(denials.flatMap((denial) => denial.requirements)),
-  }
+  return answers
 }
 
 interface Asker {

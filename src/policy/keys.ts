@@ -41,8 +41,9 @@ export function keysOf(vocabulary: Vocabulary): Keys {
     const entity = principalEntity({ principal, accessRoles: [] }, vocabulary)
     return JSON.stringify([entity, sessionContext(vocabulary, { principal, ...neutral })])
   })
+  const namedRoles = vocabulary.entities.get('AccessRole')
   const ofRoles = remembered<readonly string[]>((roles) =>
-    JSON.stringify(roles.filter((role) => vocabulary.entities.get('AccessRole')?.has(role))),
+    JSON.stringify(roles.filter((role) => namedRoles?.has(role))),
   )
   const ofSession = remembered<ConnectRequest['session']>(({ clientAddress, applicationName, isTls }) =>
     JSON.stringify([
@@ -70,7 +71,7 @@ export function keysOf(vocabulary: Vocabulary): Keys {
   const ofTouched = tagsKey('statement.tags')
   const ofPredicates = tagsKey('statement.predicateTags')
   const session = ({ principal, accessRoles, database, session, nowMs }: ConnectRequest) =>
-    `${ofPrincipal(principal)}.${accessRoles.length === 0 ? 0 : ofRoles(accessRoles)}.${ofDatabase(database)}.${ofSession(session)}.${usesTime ? Math.floor(nowMs / 1_000) : 0}`
+    `${ofPrincipal(principal)}.${ofRoles(accessRoles)}.${ofDatabase(database)}.${ofSession(session)}.${usesTime ? Math.floor(nowMs / 1_000) : 0}`
   return {
     session,
     statement: (request) => {

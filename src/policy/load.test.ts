@@ -77,6 +77,47 @@ describe('a policy set that cannot be used is refused as a whole and', () => {
       '@id("x") @approvers("dba,") forbid (principal, action, resource);',
       /@approvers of policy "x" says nothing/u,
     ],
+    [
+      'refuses a number of approvals that is none, or more than nine',
+      '@id("x") @approvers("dba") @approvals("0") forbid (principal, action, resource);',
+      /@approvals of policy "x" says nothing\n.*1 to 9/u,
+    ],
+    [
+      'refuses a number of approvals in words',
+      '@id("x") @approvers("dba") @approvals("two") forbid (principal, action, resource);',
+      /@approvals of policy "x" says nothing/u,
+    ],
+    [
+      'refuses a number of approvals where nobody may approve',
+      '@id("x") @approvals("2") forbid (principal, action, resource);',
+      /@approvals of policy "x" says nothing\nIt stands beside @approvers/u,
+    ],
+    ['refuses approvals of a permit', `@approvals("2") ${good}`, /@approvals of policy "a\.cedar:1" says nothing/u],
+    [
+      'refuses a validity that is no duration',
+      '@id("x") @approvers("dba") @approval_good_for("soon") forbid (principal, action, resource);',
+      /@approval_good_for of policy "x" says nothing/u,
+    ],
+    [
+      'refuses a validity of nothing',
+      '@id("x") @approvers("dba") @approval_good_for("0s") forbid (principal, action, resource);',
+      /@approval_good_for of policy "x" says nothing/u,
+    ],
+    [
+      'refuses a validity of more than a day',
+      '@id("x") @approvers("dba") @approval_good_for("1d1s") forbid (principal, action, resource);',
+      /@approval_good_for of policy "x" says nothing\n.*1s to 1d/u,
+    ],
+    [
+      'refuses a validity where nobody may approve',
+      '@id("x") @approval_good_for("5m") forbid (principal, action, resource);',
+      /@approval_good_for of policy "x" says nothing\nIt stands beside @approvers/u,
+    ],
+    [
+      'refuses a misspelled number of approvals',
+      '@id("x") @approvers("dba") @aprovals("2") forbid (principal, action, resource);',
+      /@aprovals is no annotation[^]*Did you mean @approvals\?/u,
+    ],
     ['refuses a misspelled annotation', `@advise("x") ${good}`, /@advise is no annotation[^]*Did you mean @advice\?/u],
     ['refuses a template', 'permit (principal in ?principal, action, resource);', /template/u],
     ['refuses what follows the last semicolon', `${good}permit (principal, action`, /line 2/u],
@@ -157,6 +198,24 @@ describe('a policy set that can be used', () => {
   test('reads the approvers of a forbid', () => {
     const text = '@id("x") @approvers("dba, security") forbid (principal, action, resource);'
     assert.deepEqual(policySetOf(text).policies[0]?.approvers, ['dba', 'security'])
+  })
+
+  test('asks for one approval that counts for a quarter of an hour, unless it says more', () => {
+    const text = `@id("x") @approvers("dba, dba") forbid (principal, action, resource);
+      @id("y") @approvers("dba") @approvals("9") @approval_good_for("1h30m") forbid (principal, action, resource);
+      @id("z") forbid (principal, action, resource);`
+    assert.deepEqual(
+      policySetOf(text).policies.map(({ approvers, approvals, approvalGoodForMs }) => [
+        approvers,
+        approvals,
+        approvalGoodForMs,
+      ]),
+      [
+        [['dba'], 1, 900_000],
+        [['dba'], 9, 5_400_000],
+        [[], 1, 900_000],
+      ],
+    )
   })
 
   test('may say odd things, which are passed on as warnings', () => {

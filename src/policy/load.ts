@@ -155,7 +155,12 @@ function read(file: PolicyFile, source: PolicySource, problems: Problem[]): read
     const help = 'Write @id("a-short-name") above it: refusals and the journal name the policy by it.'
     return problem('a forbid needs an @id of 1 to 200 printable characters, and so does every @id', help)
   }
-  const approvers = (annotations.get('approvers') ?? '').split(',').map((group) => group.trim())
+  const named =
+    annotations
+      .get('approvers')
+      ?.split(',')
+      .map((group) => group.trim()) ?? []
+  const approvers = [...new Set(named)]
   if (annotations.has('approvers') && (json.effect === 'permit' || approvers.includes(''))) {
     return problem(
       `@approvers of policy "${id}" says nothing`,
@@ -164,16 +169,17 @@ function read(file: PolicyFile, source: PolicySource, problems: Problem[]): read
   }
   const approvals = annotations.get('approvals') ?? '1'
   const goodForMs = parseDuration(annotations.get('approval_good_for') ?? '15m')
-  if (!/^[1-9]$/u.test(approvals) || (annotations.has('approvals') && !annotations.has('approvers'))) {
+  if (!/^[1-9]$/u.test(approvals) || (annotations.has('approvals') && approvers.length === 0)) {
     return problem(
       `@approvals of policy "${id}" says nothing`,
       'It stands beside @approvers and says how many of them have to agree, 1 to 9, as in @approvals("2").',
     )
   }
-  if (goodForMs === null || (annotations.has('approval_good_for') && !annotations.has('approvers'))) {
+  const isGoodForTooLong = goodForMs !== null && goodForMs > limits.approvalGoodForMsMax
+  if (goodForMs === null || isGoodForTooLong || (annotations.has('approval_good_for') && approvers.length === 0)) {
     return problem(
       `@approval_good_for of policy "${id}" says nothing`,
-      'It stands beside @approvers and says how long an approval counts, as in @approval_good_for("15m").',
+      'It stands beside @approvers and says how long an approval counts, 1s to 1d, as in @approval_good_for("15m").',
     )
   }
   for (const { reason, help } of wrongIds(json)) problem(`policy "${id}": ${reason}`, help)
@@ -181,7 +187,7 @@ function read(file: PolicyFile, source: PolicySource, problems: Problem[]): read
     id,
     effect: json.effect,
     advice: annotations.get('advice') ?? null,
-    approvers: annotations.has('approvers') ? approvers : [],
+    approvers,
     approvals: Number(approvals),
     approvalGoodForMs: goodForMs,
     file: file.name,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { commandGroups } from '../core/commands.ts'
 import { createDecider, loadPolicySet } from './policy.ts'
-import { connectRequest, policySetOf, principalNamed, statementOf, statementRequest } from './testing.ts'
+import { connectRequest, policySetOf, principalNamed, statementOf, statementRequest, unmaskRequest } from './testing.ts'
 
 const design = `
 permit (principal in Group::"engineering", action in Action::"read", resource in Database::"shop");
@@ -108,6 +108,102 @@ describe('the policies of the design', () => {
     ]
     const decision = decide(engineer, { ...statementOf('DELETE', []), commands })
     assert.equal(decision.effect === 'deny' && decision.reason, 'not_permitted')
+  })
+})
+
+describe('what would lift a denial', () => {
+  const set = policySetOf(`
+    permit (principal, action in Action::"write", resource);
+    @id("no-where") @approvers("dba, security") @approval_good_for("5m")
+    forbid (principal, action == Action::"DELETE", resource) when { !context.statement.hasWhere };
+    @id("salaries") @approvers("hr") @approvals("2")
+    forbid (principal, action, resource == Relation::"shop.hr.salaries");
+    @id("audit") forbid (principal, action, resource == Relation::"shop.public.audit");`)
+  const noWhere = { by: 'no-where', approvers: ['dba', 'security'], count: 1, goodForMs: 300_000 }
+  const salaries = { by: 'salaries', approvers: ['hr'], count: 2, goodForMs: 900_000 }
+  const asked = (relations: readonly string[], hasWhere = false) => {
+    const decision = createDecider(set).decideStatement(
+      statementRequest(statementOf('DELETE', relations, { hasWhere }), { principal: engineer }),
+    )
+    return decision.effect === 'deny' ? [decision.reason, decision.requirements] : 'allow'
+  }
+
+  it('is one requirement for each forbid, with its approvers, their number and how long a yes counts', () => {
+    assert.deepEqual(asked(['hr.salaries']), ['needs_approval', [noWhere, salaries]])
+    assert.deepEqual(asked(['hr.salaries'], true), ['needs_approval', [salaries]])
+    assert.deepEqual(asked(['public.orders'], true), 'allow')
+  })
+
+  it('is all of it together where several relations need approval, each once', () => {
+    assert.deepEqual(asked(['public.orders', 'hr.salaries', 'public.customers']), [
+      'needs_approval',
+      [noWhere, salaries],
+    ])
+  })
+
+  it('is nothing where one of the forbids, or one of the relations, cannot be lifted', () => {
+    assert.deepEqual(asked(['public.audit']), ['forbidden', []])
+    assert.deepEqual(asked(['hr.salaries', 'public.audit'], true), ['forbidden', []])
+  })
+})
+
+describe('an access role', () => {
+  const set = policySetOf(`
+    permit (principal in AccessRole::"fixer", action in Action::"write", resource);
+    permit (principal in AccessRole::"support-lead", action == Action::"unmask", resource in Tag::"pii.email");
+    permit (principal in AccessRole::"fixer", action == Action::"connect", resource);
+    @id("audited") forbid (principal is Human in AccessRole::"audited", action, resource);`)
+  const statement = statementOf('UPDATE', ['public.orders'])
+  const email = ['public', 'customers', 'email'] as const
+
+  it('permits while it is held, and no longer', () => {
+    const decider = createDecider(set)
+    const decide = (accessRoles: readonly string[]) => {
+      const { effect } = decider.decideStatement(statementRequest(statement, { principal: engineer, accessRoles }))
+      const session = decider.decideConnect(connectRequest({ principal: engineer, accessRoles }))
+      return [effect, session.effect]
+    }
+    for (let round = 0; round < 3; round++) {
+      assert.deepEqual(decide(['fixer']), ['allow', 'allow'])
+      assert.deepEqual(decide([]), ['deny', 'deny'])
+      assert.deepEqual(decide(['other']), ['deny', 'deny'])
+      assert.deepEqual(decide(['audited', 'fixer']), ['deny', 'deny'])
+    }
+  })
+
+  it('shows a column while it is held, and no longer, however often it was asked before', () => {
+    const decider = createDecider(set)
+    const { column } = unmaskRequest(email, ['pii.email'])
+    const decide = (accessRoles: readonly string[]) =>
+      decider.decideUnmask(unmaskRequest(email, [], { principal: engineer, column, accessRoles }))
+    for (let round = 0; round < 3; round++) {
+      assert.equal(decide(['support-lead']), 'raw')
+      assert.equal(decide([]), 'masked')
+      assert.equal(decide(['fixer']), 'masked')
+    }
+  })
+
+  it('is not a group of the same name, nor is a group an access role', () => {
+    const decider = createDecider(set)
+    const principal = principalNamed('mallory', { groups: ['fixer', 'support-lead'] })
+    assert.equal(decider.decideStatement(statementRequest(statement, { principal })).effect, 'deny')
+    assert.equal(decider.decideUnmask(unmaskRequest(email, ['pii.email'], { principal })), 'masked')
+  })
+
+  it("of one principal is not another principal's, although they look the same to policies", () => {
+    const decider = createDecider(set)
+    const held = ['fixer']
+    const decide = (name: string, accessRoles: readonly string[]) =>
+      decider.decideStatement(statementRequest(statement, { principal: principalNamed(name), accessRoles })).effect
+    assert.deepEqual([decide('a', held), decide('b', []), decide('a', held)], ['allow', 'deny', 'allow'])
+  })
+
+  it('that no policy names makes no question of its own', () => {
+    const decider = createDecider(set)
+    const decide = (accessRoles: readonly string[]) =>
+      decider.decideStatement(statementRequest(statement, { principal: engineer, accessRoles }))
+    assert.equal(decide(['unheard-of']), decide(['another']))
+    assert.equal(decide(['unheard-of']), decide([]))
   })
 })
 

@@ -31,6 +31,10 @@ const pool = `
 @id("f8") forbid (principal, action, resource) when { context.session.weekday >= 6 };
 @id("f9") forbid (principal, action in Action::"write", resource in Schema::"shop.a.b") unless { context.session.actors.isEmpty() };
 @id("f10") forbid (principal, action in Action::"statement", resource) when { context.statement.predicateTags.contains("pii.card") };
+@id("p8") permit (principal in AccessRole::"fixer", action in Action::"write", resource in Database::"shop");
+@id("p9") permit (principal is Human in AccessRole::"reader", action in Action::"read", resource);
+@id("f12") forbid (principal in AccessRole::"engineering", action, resource in Schema::"shop.hr");
+@id("f13") @approvers("dba") forbid (principal, action in Action::"write", resource) unless { principal in AccessRole::"fixer" };
 @id("f11") forbid (principal is Agent, action in Action::"statement", resource) unless { context.statement.tags.isEmpty() };
 `.replace('shop.a.b', 'shop.\\"a.b\\"')
 
@@ -65,6 +69,7 @@ const requests: fc.Arbitrary<StatementRequest> = fc
       isTls: fc.boolean(),
     }),
     nowMs: fc.integer({ min: 0, max: 4_000_000_000_000 }),
+    accessRoles: fc.subarray(['engineering', 'fixer', 'reader', 'unheard-of']),
     statementCount: fc.integer({ min: 1, max: 4 }),
     tags: fc.subarray(['pii.card', 'pii.email']),
     predicateTags: fc.subarray(['pii.card', 'pii.email']),
@@ -97,7 +102,8 @@ const chosenIds = fc.subarray(
 
 /** The slow plain way: every command on every relation by its own name, checked against the schema, nothing left out. */
 function isAllowedPlainly(ids: readonly string[], request: StatementRequest): boolean {
-  const { principal, database, session, statement, statementCount, tags: touched, predicateTags, nowMs } = request
+  const { principal, accessRoles, database, session, statement, statementCount, nowMs } = request
+  const { tags: touched, predicateTags } = request
   const now = new Date(nowMs)
   const type = { human: 'Human', service: 'Service', agent: 'Agent' }[principal.kind]
   const group = (id: string) => ({ uid: { type: 'Group', id }, attrs: {}, parents: [] })
@@ -151,9 +157,13 @@ function isAllowedPlainly(ids: readonly string[], request: StatementRequest): bo
           {
             uid: { type, id: name },
             attrs: { name, issuer, subject, groups: [...groups] },
-            parents: groups.map((id) => ({ type: 'Group', id })),
+            parents: [
+              ...groups.map((id) => ({ type: 'Group', id })),
+              ...accessRoles.map((id) => ({ type: 'AccessRole', id })),
+            ],
           },
           ...groups.map(group),
+          ...accessRoles.map((id) => ({ uid: { type: 'AccessRole', id }, attrs: {}, parents: [] })),
           { uid: home, attrs: {}, tags, parents: [] },
           ...resource.entities,
         ],
@@ -185,7 +195,7 @@ describe('deciding with what no policy looks at left out', () => {
     fc.assert(
       fc.property(
         chosenIds,
-        fc.constantFrom('f0', 'f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'f9', 'f10', 'f11'),
+        fc.constantFrom('f0', 'f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'f9', 'f10', 'f11', 'f12', 'f13'),
         requests,
         (ids, forbid, request) => {
           const without = createDecider(chosen(ids.filter((id) => id !== forbid))).decideStatement(request)

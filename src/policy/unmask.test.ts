@@ -228,6 +228,8 @@ const pool = `
 @id("p4") permit (principal, action == Action::"unmask", resource == Column::"shop.public.x.email");
 @id("p5") permit (principal, action, resource) unless { resource in Tag::"b" };
 @id("p6") permit (principal, action, resource) when { context.session.clientAddress.isInRange(ip("10.0.0.0/8")) };
+@id("p7") permit (principal in AccessRole::"lead", action == Action::"unmask", resource in Tag::"a");
+@id("f5") forbid (principal in AccessRole::"engineering", action, resource in Tag::"c");
 @id("f0") forbid (principal, action, resource in Schema::"shop.hr") unless { principal in Group::"dba" };
 @id("f1") forbid (principal, action == Action::"unmask", resource) when { resource in Tag::"a" && resource in Tag::"b" };
 @id("f2") forbid (principal, action == Action::"unmask", resource == Column::"shop.hr.x.email");
@@ -243,6 +245,7 @@ const requests: fc.Arbitrary<UnmaskRequest> = fc
         groups: fc.subarray(['engineering', 'dba']),
       })
       .map(({ name, ...facts }) => principalNamed(name, facts)),
+    accessRoles: fc.subarray(['engineering', 'lead', 'unheard-of']),
     session: fc.record({
       clientAddress: fc.constantFrom('10.1.1.1', '192.0.2.1'),
       applicationName: fc.constant(''),
@@ -265,7 +268,7 @@ before(() => {
 
 /** The slow plain way: the column by its own name with the given tags, checked against the schema, nothing left out. */
 function isAllowedPlainly(request: UnmaskRequest, tags: readonly string[]): boolean {
-  const { principal, database, session, column, nowMs } = request
+  const { principal, accessRoles, database, session, column, nowMs } = request
   const type = { human: 'Human', service: 'Service', agent: 'Agent' }[principal.kind]
   const { name, issuer, subject, groups } = principal
   const labels = Object.fromEntries(database.labels)
@@ -300,7 +303,10 @@ function isAllowedPlainly(request: UnmaskRequest, tags: readonly string[]): bool
       {
         uid: { type, id: name },
         attrs: { name, issuer, subject, groups: [...groups] },
-        parents: groups.map((id) => ({ type: 'Group', id })),
+        parents: [
+          ...groups.map((id) => ({ type: 'Group', id })),
+          ...accessRoles.map((id) => ({ type: 'AccessRole', id })),
+        ],
       },
       entity(home, []),
       entity(schema, [home]),
