@@ -176,4 +176,48 @@ export const limits = {
   /** Empty lines, and spaces, in a row that the approval page shows; more are counted instead, so that nothing hides behind them. */
   shownEmptyLinesMax: 2,
   shownSpacesMax: 60,
+  /** One record of the control store as text: a statement with its parameters is by far the largest. */
+  storeRecordCharsMax: 4 * 1024 * 1024,
+  /** Rows that one question to the control store may give; where there are more it is refused, never cut. */
+  storeRowsMax: 100_000,
+  /** Transactions of one process that wait for the control store; a thousand statements may ask at once. */
+  storeQueueMax: 10_000,
+  /** How long a transaction may wait for those before it, of this process. */
+  storeQueueWaitMsMax: 20_000,
+  /** How long a transaction waits for one of another process. */
+  storeLockWaitMsMax: 5_000,
+  /** What is done within one transaction of the control store, all of it. */
+  storeWorkMsMax: 10_000,
+  /** One statement of the control store, on the server's side; the client gives it a moment more. */
+  storeStatementMsMax: 10_000,
+  /** Connecting to the control store. */
+  storeConnectMsMax: 5_000,
+  /** How often commits of other processes to an embedded store are looked for, and whether a listening connection lives. */
+  storePollMs: 1_000,
+  storeHeartbeatMs: 10_000,
+  /** The longest pause before listening for changes is tried again; the first is 100 ms and each doubles. */
+  storeRetryPauseMsMax: 5_000,
+  /** By how much the clocks of gateways may differ; more of it, and what is from the future does not count. */
+  clockSkewMsMax: 60_000,
+  /** A reason or a comment to do with access. */
+  accessTextCharsMax: 1_000,
+  /** Who may say yes to one statement: requirements, and groups of each. */
+  requirementsMax: 100,
+  /** How long a session token may be good for. */
+  sessionTokenMsMax: 24 * 3_600_000,
+  /** Session tokens that one principal may have at a time. */
+  sessionTokensPerPrincipalMax: 100,
+  /** A sign of life of a gateway in the control store, and after how long without one it counts as lost. */
+  gatewayTouchMs: 10_000,
+  gatewayLostMs: 60_000,
+  /** How often what has ended is looked for and written down, and changes of other gateways that nobody told of. */
+  accessSweepMs: 3_000,
+  /** How often an approval that its own gateway has not put on record yet is looked at again. */
+  accessUnrecordedPollMs: 200,
+  /** Requests that are closed within one transaction. */
+  closingsPerChangeMax: 50,
+  /** How long stopping waits for what is still to be written. */
+  accessCloseMsMax: 2_000,
+  /** Differences between store and journal that one comparison tells of. */
+  differencesMax: 1_000,
 } as const

@@ -58,7 +58,7 @@ const libraries: ReadonlyMap<string, readonly string[]> = new Map([
   ['@pgsql/types', ['sql']],
   ['@cedar-policy/cedar-wasm', ['policy']],
   ['jose', ['identity', 'cli']],
-  ['openid-client', ['cli']],
+  ['openid-client', ['cli', 'api']],
   ['commander', ['cli']],
   ['@clack/prompts', ['cli']],
   ['picocolors', ['cli']],
