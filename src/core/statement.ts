@@ -38,6 +38,13 @@ export interface StatementAnalysis {
   readonly copy: 'in' | 'out' | null
   /** Whether running it may change a setting that decides how later texts are read (see `lexing.ts`). */
   readonly mayChangeSettings: boolean
+  /**
+   * Whether it names a setting `postern.*`, by which PostgreSQL knows the principal, or may change one by a name that
+   * is only known when it runs. What opaque code does besides is not in here.
+   */
+  readonly forgesIdentity: boolean
+  /** That it changes `application_name` and to what, null where only running it tells; null where it does not. */
+  readonly setsApplicationName: { readonly to: string | null } | null
 }
 
 /** SQL-level prepared statements and cursors, which share their name spaces with the protocol's. */
@@ -73,6 +80,8 @@ export function opaqueStatement(sql: string, reason: string): StatementAnalysis 
     names: noNames,
     copy: 'in',
     mayChangeSettings: true,
+    forgesIdentity: false,
+    setsApplicationName: null,
   }
 }
 
@@ -86,4 +95,6 @@ export const emptyStatement: StatementAnalysis = {
   names: noNames,
   copy: null,
   mayChangeSettings: false,
+  forgesIdentity: false,
+  setsApplicationName: null,
 }

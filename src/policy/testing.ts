@@ -46,6 +46,8 @@ export function statementOf(
     names: { prepares: null, executes: null, declares: null, fetches: null },
     copy: null,
     mayChangeSettings: false,
+    forgesIdentity: false,
+    setsApplicationName: null,
   }
 }
 

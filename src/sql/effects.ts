@@ -2,6 +2,7 @@ import { commandGroups } from '../core/commands.ts'
 import type { Command, CommandName, RelationName, StatementAnalysis, StatementNames } from '../core/statement.ts'
 import { noNames } from '../core/statement.ts'
 import { limits } from '../core/limits.ts'
+import { type IdentityFacts, noIdentityFacts } from './identity-settings.ts'
 
 /** Collects what one statement does while its tree is walked. */
 export class Effects {
@@ -104,7 +105,7 @@ export class Effects {
   }
 
   /** The finished analysis. */
-  toAnalysis(kind: CommandName, sql: string): StatementAnalysis {
+  toAnalysis(kind: CommandName, sql: string, identity: IdentityFacts = noIdentityFacts): StatementAnalysis {
     const commands = this.#inOrder(kind)
     const opaque = this.#opaque
     // DO and CALL are of that group themselves.
@@ -119,6 +120,7 @@ export class Effects {
       names: this.#names(),
       copy: this.copy,
       mayChangeSettings: opaque !== null || commands.some((command) => !quietCommands.has(command.name)),
+      ...identity,
     }
   }
 

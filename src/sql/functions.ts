@@ -108,7 +108,7 @@ function noteLargeObject(effects: Effects, command: 'SELECT' | 'INSERT' | 'UPDAT
 }
 
 /** The text of a constant, also with a cast as in 'role'::text; null for anything else. */
-function constantText(node: unknown): string | null {
+export function constantText(node: unknown): string | null {
   const found = tagged(node)
   if (found === null || !isFields(found.fields)) return null
   if (found.tag === 'TypeCast') return isTextType(found.fields['typeName']) ? constantText(found.fields['arg']) : null

@@ -18,6 +18,7 @@ import {
 import type { Handler } from './definitions.ts'
 import { Effects } from './effects.ts'
 import { noteField } from './functions.ts'
+import { identityFacts } from './identity-settings.ts'
 import { tagged } from './parse-tree.ts'
 import type { StatementTag } from './parse-tree.ts'
 import {
@@ -40,7 +41,7 @@ export function analyzeStatement(node: unknown, sql: string, rules: Walk['rules'
   const effects = new Effects()
   const kind = dispatch(node, { effects, rules }, sql)
   for (const name of effects.fieldsOfFunctions) noteField(effects, rules, name)
-  return effects.toAnalysis(kind, sql)
+  return effects.toAnalysis(kind, sql, identityFacts(node, sql))
 }
 
 /** Notes what a statement does and gives its top-level command; one that is not known is opaque. */
