@@ -70,6 +70,7 @@ export class Outbox {
   #bytes = 0
   #dead = { count: 0, bytes: 0 }
   #timer: NodeJS.Timeout | null = null
+  #isClosing = false
 
   constructor(options: OutboxOptions) {
     this.#options = options
@@ -81,7 +82,7 @@ export class Outbox {
   add(event: { readonly id: string; readonly type: string; readonly body: string }): void {
     const id = deliveryIdOf(event.id, this.#options.target)
     const about = { id, eventType: event.type }
-    if (this.#ending.signal.aborted) return this.#fault('refused', about, 'Postern is stopping')
+    if (this.#isClosing) return this.#fault('refused', about, 'Postern is stopping')
     // What waits to be written is in memory, so it counts as well.
     if (this.#addingCount + this.#waiting.size >= this.#options.deliveriesMax)
       return this.#fault('refused', about, full)
@@ -104,12 +105,15 @@ export class Outbox {
     return this.#waiting.has(deliveryIdOf(eventId, this.#options.target))
   }
 
-  /** Stops: what is under way is broken off, and everything that was not taken stays on disk. */
+  /**
+   * Stops: nothing new is begun, what is under way has a moment to end, since what is broken off is told twice, and
+   * everything that was not taken stays on disk.
+   */
   async close(): Promise<void> {
-    this.#ending.abort()
+    this.#isClosing = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     await this.#adding
-    await Promise.all(this.#inFlight.values())
+    await endingWithin(closePatienceMs, this.#inFlight.values(), this.#ending)
   }
 
   async #resume(): Promise<void> {
@@ -165,7 +169,7 @@ export class Outbox {
   #wake(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    if (this.#ending.signal.aborted) return
+    if (this.#isClosing) return
     const nowMs = this.#options.now()
     let nextAtMs = Infinity
     for (const waiting of this.#waiting.values()) {
@@ -254,6 +258,21 @@ export class Outbox {
     this.#options.onFault({ kind, target, delivery, eventType, why, ...(cause === undefined ? {} : { cause }) })
   }
 }
+
+/** Waits for all of them, and breaks off what has not ended in time. */
+export async function endingWithin(
+  patienceMs: number,
+  running: Iterable<Promise<void>>,
+  ending: AbortController,
+): Promise<void> {
+  const timer = setTimeout(() => ending.abort(), patienceMs)
+  await Promise.all(running)
+  clearTimeout(timer)
+  ending.abort()
+}
+
+/** How long closing waits for what is under way. */
+export const closePatienceMs = 2_000
 
 const full = 'too much waits for this receiver already, or lies in its dead/ folder'
 

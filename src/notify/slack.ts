@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { AccessEvent } from '../core/access-events.ts'
 import type { Delivery } from './outbox-files.ts'
 import { isAbsent } from './outbox-files.ts'
-import type { Attempt, NotifyFault } from './outbox.ts'
+import { closePatienceMs, endingWithin, type Attempt, type NotifyFault } from './outbox.ts'
 import { asText, checkSlackUrl, objectOf, SlackApi, type SlackAnswer } from './slack-api.ts'
 import { carryOut, parseInteraction, type SlackPeople } from './slack-interactions.ts'
 import { grantMessage, requestMessage, type SlackMessage } from './slack-message.ts'
@@ -75,6 +75,7 @@ export class Slack {
   readonly #signatures = new SlackSignatures()
   readonly #underWay = new Set<Promise<void>>()
   readonly #ending = new AbortController()
+  #isClosing = false
 
   constructor(options: SlackOptions, place: SlackPlace) {
     this.#options = options
@@ -117,7 +118,7 @@ export class Slack {
     const interaction = parseInteraction(body)
     if (interaction === null) return reply(400, 'The interaction cannot be read.')
     if (interaction.kind === 'nothing') return reply(200, '')
-    if (this.#ending.signal.aborted || this.#underWay.size >= interactionsUnderWayMax) return reply(503, 'Try again.')
+    if (this.#isClosing || this.#underWay.size >= interactionsUnderWayMax) return reply(503, 'Try again.')
     const { signal } = this.#ending
     const running = carryOut(interaction, { api: this.#api, people: this.#options, signal })
       .catch((cause: unknown) => {
@@ -129,10 +130,10 @@ export class Slack {
     return reply(200, '')
   }
 
-  /** Lets answers that are under way come to their end, each bounded by the deadlines of its calls. */
+  /** Lets answers that are under way come to their end, for a moment. */
   async close(): Promise<void> {
-    this.#ending.abort()
-    await Promise.all(this.#underWay)
+    this.#isClosing = true
+    await endingWithin(closePatienceMs, this.#underWay, this.#ending)
   }
 
   /** Forgets messages of requests whose end was never told. */
