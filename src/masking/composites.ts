@@ -6,8 +6,11 @@ const backslash = 0x5c
 const comma = 0x2c
 const close = 0x29
 
+/** What replaces a field; null is NULL. */
+type FieldMask = (value: Buffer | null) => Buffer | null
+
 /** Masks the fields of a row in text; NULL where it is none with exactly these fields. */
-export function textCompositeMask(masks: readonly (ScalarMask | null)[]): ScalarMask {
+export function textCompositeMask(masks: readonly (FieldMask | null)[]): ScalarMask {
   return (value) => {
     if (value[0] !== 0x28 || value.at(-1) !== close) return null
     const parts: Buffer[] = [Buffer.from('(')]
@@ -21,10 +24,10 @@ export function textCompositeMask(masks: readonly (ScalarMask | null)[]): Scalar
       }
       const read = readField(value, at, end)
       if (read === null) return null
-      if (read.raw !== null) {
-        const masked = mask === null ? null : mask(read.raw)
-        if (mask === null) parts.push(value.subarray(at, read.end))
-        else if (masked !== null) parts.push(quoted(masked))
+      if (mask === null) parts.push(value.subarray(at, read.end))
+      else {
+        const masked = mask(read.raw)
+        if (masked !== null) parts.push(quoted(masked))
       }
       at = read.end
     }
@@ -41,7 +44,7 @@ export function textCompositeMask(masks: readonly (ScalarMask | null)[]): Scalar
  */
 export function binaryCompositeMask(
   fieldCount: number | null,
-  maskOf: (index: number, type: number) => ScalarMask | null | undefined,
+  maskOf: (index: number, type: number) => FieldMask | null | undefined,
 ): ScalarMask {
   return (value) => {
     if (value.length < 4) return null
@@ -59,7 +62,7 @@ export function binaryCompositeMask(
       at += 8
       const raw = length === -1 ? null : value.subarray(at, at + length)
       at += Math.max(length, 0)
-      const masked = raw === null || mask === null ? raw : mask(raw)
+      const masked = mask === null ? raw : mask(raw)
       parts.push(lengthOf(masked))
       if (masked !== null) parts.push(masked)
     }

@@ -29,10 +29,12 @@ export function binaryRows({ masks }: CopyPlan): CopyRows {
       }
       for (const [index, { start, end }] of tuple.values.entries()) {
         const mask = masks[index]
-        if (mask === null || start === end + 1) continue
-        const value = mask === undefined ? null : mask(data.subarray(start, end))
+        if (mask === null) continue
+        const isNull = end < start
+        const value = mask === undefined ? null : mask(isNull ? null : data.subarray(start, end))
+        if (value === null && isNull) continue
         const bytes = value === null ? lengthOf(null) : Buffer.concat([lengthOf(value), value])
-        edits.push({ start: start - 4, end, value: bytes })
+        edits.push({ start: start - 4, end: isNull ? start : end, value: bytes })
       }
       at = tuple.end
     }

@@ -31,10 +31,10 @@ export function csvRows(plan: CopyPlan): CopyRows {
       if (mask !== null) {
         const raw = data.subarray(at, field.end)
         // A value of the text of NULL is quoted, so an unquoted one is NULL.
-        if (field.isQuoted || !raw.equals(plan.null)) {
-          const value = mask(field.isQuoted ? unquoted(raw, field, plan) : raw)
-          edits.push({ start: at, end: field.end, value: value === null ? plan.null : quoted(value, plan) })
-        }
+        const isNull = !field.isQuoted && raw.equals(plan.null)
+        const value = mask(isNull ? null : field.isQuoted ? unquoted(raw, field, plan) : raw)
+        if (value !== null) edits.push({ start: at, end: field.end, value: quoted(value, plan) })
+        else if (!isNull) edits.push({ start: at, end: field.end, value: plan.null })
       }
       column++
       at = field.end + 1

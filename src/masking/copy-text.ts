@@ -51,10 +51,10 @@ export function textRows(plan: CopyPlan): CopyRows {
       if (mask === undefined) throw unexpectedCopyData('a row has too many columns')
       if (mask !== null) {
         const raw = data.subarray(fieldStart, at)
-        if (!isNullCertain || raw.length !== plan.null.length || !raw.equals(plan.null)) {
-          const value = mask(unescaped(raw))
-          edits.push({ start: fieldStart, end: at, value: value === null ? plan.null : escaped(value, delimiter) })
-        }
+        const isNull = isNullCertain && raw.length === plan.null.length && raw.equals(plan.null)
+        const value = mask(isNull ? null : unescaped(raw))
+        if (value !== null) edits.push({ start: fieldStart, end: at, value: escaped(value, delimiter) })
+        else if (!isNull) edits.push({ start: fieldStart, end: at, value: plan.null })
       }
       column++
       fieldStart = at + 1

@@ -18,7 +18,9 @@ const text: CopyFormat = {
 }
 const csv: CopyFormat = { ...text, format: 'csv', delimiter: ',', null: '' }
 const binary: CopyFormat = { ...text, format: 'binary' }
-const hide: Mask = () => Buffer.from('[masked]')
+const hide: Mask = (value) => (value === null ? null : Buffer.from('[masked]'))
+const always: Mask = () => Buffer.from('[masked]')
+const never: Mask = () => null
 const header = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 
 function run(copy: CopyFormat, data: string | Buffer, masks: readonly (Mask | null)[] = [null, hide]): string {
@@ -31,7 +33,7 @@ function run(copy: CopyFormat, data: string | Buffer, masks: readonly (Mask | nu
 test('a mask is given the value and not its escapes', () => {
   const seen: string[] = []
   const look: Mask = (value) => {
-    seen.push(value.toString('latin1'))
+    if (value !== null) seen.push(value.toString('latin1'))
     return Buffer.from('a\tb\\c\nd|"')
   }
   assert.equal(run(text, 'x\ta\\tb\\\\c\\n\\101\\x42\\q\n', [null, look]), 'x\ta\\tb\\\\c\\nd|"\n')
@@ -45,6 +47,26 @@ test('NULL stays NULL, and what only looks like it is masked', () => {
   assert.equal(run(text, 'x\t\\N\ny\t\\\\N\n'), 'x\t\\N\ny\t[masked]\n')
   assert.equal(run(csv, 'x,\ny,""\n'), 'x,\ny,"[masked]"\n')
   assert.equal(run({ ...csv, null: 'none' }, 'x,none\ny,"none"\n'), 'x,none\ny,"[masked]"\n')
+})
+
+test('what an expression made is the same for NULL', () => {
+  const rows = { text: 'x\t\\N\nx\ta\nx\t\n', csv: 'x,\nx,a\nx,""\n' }
+  assert.equal(run(text, rows.text, [null, always]), 'x\t[masked]\n'.repeat(3))
+  assert.equal(run(text, rows.text, [null, never]), 'x\t\\N\n'.repeat(3))
+  assert.equal(run(csv, rows.csv, [null, always]), 'x,"[masked]"\n'.repeat(3))
+  assert.equal(run(csv, rows.csv, [null, never]), 'x,\n'.repeat(3))
+  const tuple = (value: string | null): Buffer =>
+    Buffer.concat([
+      Buffer.from('\0\x02\0\0\0\x01x', 'latin1'),
+      value === null
+        ? Buffer.alloc(4, 0xff)
+        : Buffer.from(`\0\0\0${String.fromCharCode(value.length)}${value}`, 'latin1'),
+    ])
+  const copied = (...values: readonly (string | null)[]): Buffer =>
+    Buffer.concat([header, ...values.map(tuple), Buffer.from([0xff, 0xff])])
+  const data = copied(null, 'a', '')
+  assert.equal(run(binary, data, [null, always]), copied('[masked]', '[masked]', '[masked]').toString('latin1'))
+  assert.equal(run(binary, data, [null, never]), copied(null, null, null).toString('latin1'))
 })
 
 test('a null string chosen to be a value does not show who has that value', () => {

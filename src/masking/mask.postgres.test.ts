@@ -178,6 +178,34 @@ for (const style of styles) {
   })
 }
 
+test('what an expression made is one valid placeholder, whatever the value, the style and NULL', async () => {
+  for (const style of styles) {
+    await session.run(`reset all; ${style.join('; ')}`)
+    for (const [expression] of samples) {
+      for (const format of [0, 1] as const) {
+        if (format === 1 && /aclitem|gtsvector/.test(expression)) continue
+        const { fields, values } = await session.row(`select ${expression}`, format)
+        const [field, value] = [fields[0], values[0]]
+        assert.ok(field !== undefined && value !== null && value !== undefined)
+        const { typeOid: type, typeModifier } = field
+        const about = `${expression} in ${String(format)}`
+        const expected = masker.mask({
+          type,
+          typeModifier,
+          format,
+          rule: rules[0] ?? { function: 'redact' },
+          isDerived: true,
+        })
+        const placeholder = expected(null)
+        assert.deepEqual(expected(value), placeholder, about)
+        assert.deepEqual(expected(Buffer.from('infinity')), placeholder, about)
+        if (placeholder === null) assert.match(expression, /aclitem|canary'::mood$|hstore|ltree|^row\(/, about)
+        else if (type !== 2249) await session.accept(type, format, placeholder)
+      }
+    }
+  }
+})
+
 test('every scalar type of PostgreSQL has a placeholder that it takes itself, in text and in binary, or NULL', async () => {
   await session.run('reset all')
   const { types } = await readTypes(server, 'postgres')

@@ -75,6 +75,44 @@ test('a catalog that knows a type 0, or that breaks, shows nothing either', () =
   assert.equal(broken.mask({ type: 2249, typeModifier: -1, format: 1, rule: redact })(record), null)
 })
 
+test('what an expression made is one placeholder for everything, in all of a row that it made', () => {
+  const made = (column: Partial<MaskedColumn>): string | null => {
+    const mask = masker.mask({ type: 25, typeModifier: -1, format: 0, rule: redact, isDerived: true, ...column })
+    const placeholder = mask(null)
+    for (const value of ['', 'canary', '{}', '(a,1)', '(,)', 'infinity', '-1', '$1']) {
+      assert.deepEqual(mask(Buffer.from(value)), placeholder)
+    }
+    return placeholder?.toString('latin1') ?? null
+  }
+  assert.equal(made({}), '[masked]')
+  assert.equal(made({ type: 1082 }), '1900-01-01')
+  assert.equal(made({ type: 790 }), '$0.00')
+  assert.equal(made({ type: 1007 }), '{}')
+  assert.equal(made({ type: 20_002 }), '[mask')
+  assert.equal(made({ type: 20_003 }), '([masked],0)')
+  assert.equal(made({ type: 20_003, format: 1 }), '\0\0\0\x02\0\0\0\x19\0\0\0\x08[masked]\0\0\0\x17\0\0\0\x04\0\0\0\0')
+  const field = { rule: redact, isDerived: true }
+  assert.equal(made({ type: 2249, fields: [{ ...field, type: 23 }, field] }), '(0,)')
+  assert.equal(
+    made({ type: 2249, format: 1, fields: [{ ...field, type: 23 }] }),
+    '\0\0\0\x01\0\0\0\x17\0\0\0\x04\0\0\0\0',
+  )
+  for (const type of [0, 9999, 20_001, 20_006, 20_009, 2249]) assert.equal(made({ type }), null)
+  assert.equal(made({ type: 2249, format: 1, fields: [{ ...field, type: 23 }, field] }), null)
+  assert.equal(made({ type: 1009, clientEncoding: 'SJIS' }), null)
+})
+
+test('a row keeps what is raw in it, and an expression beside that is a placeholder for NULL too', () => {
+  const fields = [null, { rule: redact, isDerived: true }]
+  const mask = masker.mask({ type: 20_003, typeModifier: -1, format: 0, rule: redact, fields })
+  assert.equal(mask(Buffer.from('(a,)'))?.toString(), '(a,0)')
+  assert.equal(mask(Buffer.from('(,7)'))?.toString(), '(,0)')
+  assert.equal(mask(null), null)
+  const arrays = [null, { rule: redact, isDerived: true, type: 1007 }]
+  const record = masker.mask({ type: 2249, typeModifier: -1, format: 0, rule: redact, fields: arrays })
+  assert.equal(record(Buffer.from('(a,"{1,NULL}")'))?.toString(), '(a,{})')
+})
+
 test('in an encoding whose characters hold ASCII bytes, arrays and rows in text become NULL', () => {
   for (const clientEncoding of ['SJIS', 'gbk', 'BIG5', 'gb18030', 'Shift_JIS_2004', 'uhc', 'johab']) {
     assert.equal(show('{a}', { type: 1009, clientEncoding }), null)

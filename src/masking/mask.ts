@@ -6,18 +6,23 @@ import { binaryCompositeMask, textCompositeMask } from './composites.ts'
 import { embedsAscii } from './encodings.ts'
 import { createPseudonyms } from './pseudonym.ts'
 import type { Pseudonyms } from './pseudonym.ts'
-import { scalarMask, stringMask } from './scalars.ts'
+import { scalarMask, scalarPlaceholder, stringMask } from './scalars.ts'
+import type { ScalarMask } from './scalars.ts'
 
 /**
- * Replaces one value that is not NULL, given as the raw bytes of a DataRow's field; null is NULL. Never throws and never
- * gives back the value or a part of it, unless its rule is `partial` or `year` or a field of a row is to stay raw.
+ * Replaces one value, given as the raw bytes of a DataRow's field; null is NULL. Of a column as it is NULL stays NULL;
+ * what an expression made is the same for every value, NULL included. Never throws and never gives back the value or a
+ * part of it, unless its rule is `partial` or `year` or a field of a row is to stay raw.
  */
-export type Mask = (value: Buffer) => Buffer | null
+export type Mask = (value: Buffer | null) => Buffer | null
 
 /** What to do with a field of a row. */
 export interface FieldMask {
   readonly rule: MaskingRule
-  /** Whether an expression made it, which could put a value into the bounds and the length of an array. */
+  /**
+   * Whether an expression made it. Such a value is one placeholder whatever it was, since an expression can put another
+   * value into the length of an array, the bounds of a range, or into what is NULL and what is not.
+   */
   readonly isDerived?: boolean
   /** Of a field that is a row itself, what to do with each field of it; null leaves one raw. */
   readonly fields?: readonly (FieldMask | null)[] | null
@@ -75,13 +80,15 @@ export function createMasker(options: MaskerOptions): Masker {
   const pseudonyms = createPseudonyms(Buffer.from(options.key))
   return {
     mask(column) {
-      const mask = build(column, {
+      const context: Context = {
         ...options,
         pseudonyms,
         format: column.format,
         isQuotable: column.format === 1 || !embedsAscii(column.clientEncoding ?? 'UTF8'),
         depth: 0,
-      })
+      }
+      if (column.isDerived === true) return constant(placeholderOrNull(column, context))
+      const mask = build(column, context)
       // Masks answer malformed values with null; this holds whatever a mask has overlooked.
       return (value) => {
         try {
@@ -91,6 +98,14 @@ export function createMasker(options: MaskerOptions): Masker {
         }
       }
     },
+  }
+}
+
+function placeholderOrNull(column: MaskedColumn, context: Context): Buffer | null {
+  try {
+    return build(column, context)(null)
+  } catch {
+    return null
   }
 }
 
@@ -113,10 +128,86 @@ interface Context {
   readonly depth: number
 }
 
+/** The mask of a value; of one that an expression made a constant. */
 function build(field: TypedMask, context: Context): Mask {
-  const { type, rule } = field
   // A rule that is not known masks most.
-  if (type === 0 || context.depth > nestingMax || !functions.has(rule.function)) return toNull
+  if (field.type === 0 || context.depth > nestingMax || !functions.has(field.rule.function)) return toNull
+  if (field.isDerived === true) return constant(placeholderOf(field, context))
+  const mask = valueMask(field, context)
+  return (value) => (value === null ? null : mask(value))
+}
+
+/** What stands for every value that an expression made; null where the type has nothing but NULL. */
+function placeholderOf(field: TypedMask, context: Context): Buffer | null {
+  const { type } = field
+  const redacted: TypedMask = { ...field, rule: redactedField.rule }
+  if (type === recordType) return recordPlaceholder(field.fields ?? null, context)
+  const scalar = scalarPlaceholder(type, { ...redacted, format: context.format, pseudonyms: context.pseudonyms })
+  if (scalar !== undefined) return scalar
+  const catalogType = context.typeOf(type)
+  if (catalogType === undefined) return null
+  const inner = { ...context, depth: context.depth + 1 }
+  switch (catalogType.kind) {
+    case 'domain':
+      return build(
+        { ...redacted, type: catalogType.base, typeModifier: domainModifier(catalogType, field) },
+        inner,
+      )(null)
+    case 'composite':
+      return compositePlaceholder(catalogType, field, inner)
+    case 'base':
+      if (catalogType.category === 'A' && catalogType.element !== 0) {
+        if (!context.isQuotable) return null
+        return context.format === 0 ? Buffer.from('{}') : emptyArray(catalogType.element)
+      }
+      return baseMask(catalogType, redacted, inner)(Buffer.alloc(0))
+    default:
+      return catalogMask(catalogType, redacted, inner)(Buffer.alloc(0))
+  }
+}
+
+/** A row of placeholders. */
+function compositePlaceholder(type: CatalogType, field: TypedMask, context: Context): Buffer | null {
+  const columns = context.fieldsOf?.(type.relation)
+  if (columns === undefined || !context.isQuotable) return null
+  const fields = field.fields ?? columns.map(() => redactedField)
+  if (fields.length !== columns.length) return null
+  return rowPlaceholder(
+    columns.map(({ type: own, typeModifier }, index) => ({
+      type: own,
+      typeModifier,
+      fields: fields[index]?.fields ?? null,
+    })),
+    context,
+  )
+}
+
+/** A row of no named type, as far as the types of its fields are known. */
+function recordPlaceholder(fields: FieldMask['fields'], context: Context): Buffer | null {
+  if (fields === null || fields === undefined || !context.isQuotable) return null
+  const known = fields.map((each) => ({
+    type: each?.type ?? 0,
+    typeModifier: each?.typeModifier ?? -1,
+    fields: each?.fields ?? null,
+  }))
+  // In binary each field says its type.
+  if (context.format === 1 && known.some(({ type }) => type === 0)) return null
+  return rowPlaceholder(known, { ...context, depth: context.depth + 1 })
+}
+
+function rowPlaceholder(fields: readonly Omit<TypedMask, 'rule'>[], context: Context): Buffer | null {
+  const masks = fields.map((field) => build({ ...field, rule: redactedField.rule, isDerived: true }, context))
+  if (context.format === 0)
+    return textCompositeMask(masks)(Buffer.from(`(${','.repeat(Math.max(0, masks.length - 1))})`))
+  const empty = Buffer.alloc(4 + fields.length * 8, 0xff)
+  empty.writeInt32BE(fields.length)
+  for (const [index, { type }] of fields.entries()) empty.writeUInt32BE(type, 4 + index * 8)
+  return binaryCompositeMask(masks.length, (index) => masks[index])(empty)
+}
+
+/** The mask of a value that is not NULL. */
+function valueMask(field: TypedMask, context: Context): ScalarMask {
+  const { type } = field
   if (type === recordType) return recordMask(field, context)
   const scalar = scalarMask(type, { ...field, format: context.format, pseudonyms: context.pseudonyms })
   if (scalar !== undefined) return scalar
@@ -124,7 +215,7 @@ function build(field: TypedMask, context: Context): Mask {
   return catalogType === undefined ? toNull : catalogMask(catalogType, field, { ...context, depth: context.depth + 1 })
 }
 
-function catalogMask(type: CatalogType, field: TypedMask, context: Context): Mask {
+function catalogMask(type: CatalogType, field: TypedMask, context: Context): ScalarMask {
   switch (type.kind) {
     case 'domain':
       return build({ ...field, type: type.base, typeModifier: domainModifier(type, field) }, context)
@@ -145,10 +236,9 @@ function catalogMask(type: CatalogType, field: TypedMask, context: Context): Mas
   }
 }
 
-function baseMask(type: CatalogType, field: TypedMask, context: Context): Mask {
+function baseMask(type: CatalogType, field: TypedMask, context: Context): ScalarMask {
   if (type.category === 'A' && type.element !== 0) {
     if (!context.isQuotable) return toNull
-    if (field.isDerived === true) return constant(context.format === 0 ? Buffer.from('{}') : emptyArray(type.element))
     // What is said of fields is said of a row; in an array there may be others.
     const element = build({ ...field, fields: null, type: type.element }, context)
     if (context.format === 1) return binaryArrayMask(element, type.element)
@@ -168,7 +258,7 @@ function emptyArray(element: Oid): Buffer {
   return header
 }
 
-function compositeMask(type: CatalogType, field: TypedMask, context: Context): Mask {
+function compositeMask(type: CatalogType, field: TypedMask, context: Context): ScalarMask {
   if (!context.isQuotable) return toNull
   const columns = context.fieldsOf?.(type.relation)
   const fields = field.fields ?? columns?.map(() => redactedField)
@@ -182,7 +272,7 @@ function compositeMask(type: CatalogType, field: TypedMask, context: Context): M
 }
 
 /** A row of no named type. In binary it says the types of its fields; in text only `fields` can. */
-function recordMask(field: TypedMask, context: Context): Mask {
+function recordMask(field: TypedMask, context: Context): ScalarMask {
   const inner = { ...context, depth: context.depth + 1 }
   const fields = field.fields ?? null
   if (context.format === 0) {
@@ -211,13 +301,14 @@ function fieldMask(
 ): Mask {
   const type = known?.type ?? field.type ?? 0
   const typeModifier = known?.typeModifier ?? field.typeModifier ?? -1
-  return build({ rule: field.rule, fields: field.fields ?? null, type, typeModifier }, context)
+  const { rule, fields = null, isDerived = false } = field
+  return build({ rule, fields, isDerived, type, typeModifier }, context)
 }
 
 function domainModifier(type: CatalogType, field: TypedMask): number {
   return type.typeModifier === -1 ? field.typeModifier : type.typeModifier
 }
 
-function constant(value: Buffer): Mask {
+function constant(value: Buffer | null): Mask {
   return () => value
 }

@@ -50,7 +50,8 @@ export function planRows(
       typeModifier: field.typeModifier,
       format: field.format === 1 ? 1 : 0,
       rule,
-      isDerived: isOutputMasked && output.direct === null,
+      // What the lineage calls clean although it is not was not understood.
+      isDerived: !isOutputMasked || isMade(output, basis),
       fields: isOutputMasked ? fieldMasks(output, basis) : null,
       clientEncoding: basis.clientEncoding,
     })
@@ -68,7 +69,7 @@ export function planCopy(
     const { type, typeModifier } = output
     const rule = ruleOf(output, basis, output.direct)
     const { format, clientEncoding } = basis
-    const isDerived = output.direct === null
+    const isDerived = isMade(output, basis)
     const inner = fieldMasks(output, basis)
     return masker.mask({ type, typeModifier, format, rule, isDerived, fields: inner, clientEncoding })
   })
@@ -95,15 +96,23 @@ function ruleOf(
   return columns.get(direct)?.masking ?? redact
 }
 
+/** Whether an expression made all of it: a row has fields that did not if one of them is raw or a column as it is. */
+function isMade({ direct, fields }: OutputLineage, basis: PlanBasis): boolean {
+  if (direct !== null) return false
+  return fields === null || fields.every((field) => basis.isMasked(field.sources) && isMade(field, basis))
+}
+
 /** A whole row is masked field by field where its fields are known. */
-function fieldMasks({ fields }: OutputLineage, basis: PlanBasis): readonly (FieldMask | null)[] | null {
+function fieldMasks({ fields, direct }: OutputLineage, basis: PlanBasis): readonly (FieldMask | null)[] | null {
   if (fields === null) return null
   return fields.map((field) =>
     basis.isMasked(field.sources)
       ? {
           rule: ruleOf(field, basis, field.direct),
-          isDerived: field.direct === null,
+          isDerived: direct === null && isMade(field, basis),
           fields: fieldMasks(field, basis),
+          type: field.type,
+          typeModifier: field.typeModifier,
         }
       : null,
   )

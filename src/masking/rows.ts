@@ -21,14 +21,14 @@ export function maskDataRow(message: Buffer, masks: readonly (Mask | null)[]): B
     const length = message.readInt32BE(at)
     const start = at
     at += 4
-    if (length === -1) continue
-    if (length < 0 || length > end - at) throw malformed()
-    at += length
+    if (length < -1 || length > end - at) throw malformed()
+    if (length > 0) at += length
     const mask = i < masks.length ? masks[i] : undefined
     if (mask === null) continue
-    const value = mask === undefined ? null : mask(message.subarray(at - length, at))
+    const value = mask === undefined ? null : mask(length === -1 ? null : message.subarray(at - length, at))
+    if (value === null && length === -1) continue
     edits.push({ start, end: at, value })
-    size += (value === null ? 0 : value.length) - length
+    size += (value === null ? 0 : value.length) - (at - start - 4)
   }
   if (at !== end) throw malformed()
   if (edits.length === 0) return message

@@ -21,6 +21,14 @@ export function scalarMask(type: number, column: ScalarColumn): ScalarMask | und
   return makers.get(type)?.(column)
 }
 
+/**
+ * What stands for every value that an expression made, as `scalarMask` for `redact`; undefined where that is. The mask of
+ * a column as it is follows the style that the session has, which it tells from the value: there is none here to look at.
+ */
+export function scalarPlaceholder(type: number, column: ScalarColumn): Buffer | null | undefined {
+  return scalarMask(type, column)?.(type === moneyType ? dollar : nothing)
+}
+
 /** The mask of an extension's string type, such as citext. */
 export function stringMask({ rule, pseudonyms }: ScalarColumn): ScalarMask {
   return textMask(rule, { charsMax: Infinity, isPadded: false }, pseudonyms)
@@ -29,6 +37,9 @@ export function stringMask({ rule, pseudonyms }: ScalarColumn): ScalarMask {
 type Maker = (column: ScalarColumn) => ScalarMask
 
 const json = `"${redactedText}"`
+const moneyType = 790
+const dollar = Buffer.from('$')
+const nothing = Buffer.alloc(0)
 
 function constant(text: string, binary: Buffer): Maker {
   const asText = Buffer.from(text)

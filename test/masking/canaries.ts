@@ -35,9 +35,16 @@ export interface Haystack {
   readonly decoded: string
 }
 
+/** Stands for NULL in a row, so that it is told from a text without characters. */
+export const nullCell: Buffer = Buffer.alloc(0)
+
 const wordPiece = 8
 const digitsPiece = 10
 const searchedCharsMax = 256 * 1024
+const patternRowsMax = 4
+// NULL in binary, or four bytes behind their length.
+const lengthsOfFour = new RegExp(`${'\xff'.repeat(4)}|${'\0'.repeat(3)}\x04[^]{4}`, 'g')
+const patternBitsMax = 2_048
 
 /** Searches for canaries in every disguise that it knows. */
 export class CanarySearch {
@@ -121,6 +128,7 @@ function* basesOf({ results, reports, decoded }: Haystack, raw: string): Iterabl
     results.flatMap((rows) => rows.flatMap((row) => row.map(textOf))),
   )
   for (const rows of results) {
+    yield* patternsOf(rows)
     const width = Math.min(64, Math.max(0, ...rows.map(({ length }) => length)))
     const cells = rows.map((row) => row.map(textOf))
     if (width > 1) yield* joined('by rows ', cells.flat())
@@ -131,6 +139,53 @@ function* basesOf({ results, reports, decoded }: Haystack, raw: string): Iterabl
       )
     }
   }
+}
+
+/**
+ * What it spells in bits that something is there or not, or is one of two things: whatever the values themselves show,
+ * NULL and not NULL are told apart, in rows, in columns, in arrays and in records.
+ */
+function* patternsOf(rows: readonly (readonly Buffer[])[]): Iterable<readonly [string, string]> {
+  const cells = rows.map((row) => row.map((cell) => (cell === nullCell ? 'NULL' : `=${textOf(cell)}`)))
+  const width = Math.min(64, Math.max(0, ...rows.map(({ length }) => length)))
+  yield* pattern(
+    'whole rows ',
+    cells.map((row) => row.join()),
+  )
+  for (let column = 0; column < width; column += 1) {
+    const values = cells.map((row) => row[column] ?? '')
+    yield* pattern('column ', values)
+    yield* pattern('NULLs of column ', values.map(presenceOf))
+  }
+  yield* pattern('all values ', cells.flat())
+  yield* pattern('NULLs of all values ', cells.flat().map(presenceOf))
+  for (const row of rows.slice(0, patternRowsMax)) {
+    const text = row.map((cell) => (cell === nullCell ? 'NULL' : textOf(cell))).join('\t')
+    yield* pattern('elements ', text.slice(0, searchedCharsMax).split(/[,;()[\]{}\s"]/))
+    yield* pattern('items ', text.slice(0, searchedCharsMax).split(','))
+    const lengths = text.slice(0, searchedCharsMax).match(lengthsOfFour) ?? []
+    yield* pattern(
+      'lengths ',
+      lengths.map((each) => each.slice(0, 4)),
+    )
+  }
+}
+
+function presenceOf(value: string): string {
+  return ['NULL', '=\\N', '='].includes(value) ? 'NULL' : 'value'
+}
+
+/** The two that occur most as bits, either way round. */
+function* pattern(name: string, values: readonly string[]): Iterable<readonly [string, string]> {
+  if (values.length < wordPiece * 7) return
+  const counts = new Map<string, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  const [[one] = [], [other] = []] = [...counts].toSorted((left, right) => right[1] - left[1])
+  if (one === undefined || other === undefined) return
+  const bits = values.filter((value) => value === one || value === other).map((value) => (value === one ? '1' : '0'))
+  const text = bits.join('').slice(0, patternBitsMax)
+  const inverse = text.replaceAll(/[01]/g, (bit) => (bit === '1' ? '0' : '1'))
+  for (const each of [text, inverse]) yield [`pattern of ${name}`, bytesOfBits(each).join(' ')]
 }
 
 /** Values that were cut up: a longer one stands as it is among all the bytes. */

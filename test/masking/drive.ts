@@ -12,7 +12,7 @@ import {
 } from '../../src/wire/frontend.ts'
 import { type RawClient, sendCancel } from '../support/raw-client.ts'
 import type { Attack, Protocol, Step } from './attack.ts'
-import type { Haystack } from './canaries.ts'
+import { type Haystack, nullCell } from './canaries.ts'
 
 /** What came of one attack. */
 export interface Answer extends Haystack {
@@ -160,13 +160,13 @@ class Taken {
     this.#bodies.push(body)
     switch (type) {
       case backend.DataRow:
-        this.#row(decodeDataRow(body).map((value) => value ?? Buffer.alloc(0)))
+        this.#row(decodeDataRow(body).map((value) => value ?? nullCell))
         break
       case backend.CopyData:
         this.#row(
           body
             .toString('latin1')
-            .trimEnd()
+            .replace(/\n$/, '')
             .split(/[\t,]/)
             .map((cell) => Buffer.from(cell, 'latin1')),
         )

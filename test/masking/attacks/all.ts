@@ -4,6 +4,7 @@ import { channelAttacks } from './channels.ts'
 import { definitionAttacks } from './definitions.ts'
 import { expressionAttacks } from './expressions.ts'
 import { inferenceAttacks } from './inference.ts'
+import { nullAttacks } from './nulls.ts'
 import { protocolAttacks } from './protocol.ts'
 import { queryAttacks } from './queries.ts'
 import { reportAttacks } from './reports.ts'
@@ -15,6 +16,7 @@ export const allAttacks: readonly Attack[] = [
   ...rowAttacks,
   ...expressionAttacks,
   ...queryAttacks,
+  ...nullAttacks,
   ...writeAttacks,
   ...definitionAttacks,
   ...reportAttacks,
