@@ -4,6 +4,7 @@ import type { Principal } from '../src/core/principal.ts'
 import { BackendMessages } from '../src/gateway/backend-messages.ts'
 import { BackendStream } from '../src/gateway/backend-stream.ts'
 import { ClientStream } from '../src/gateway/client-stream.ts'
+import { SessionHolding } from '../src/gateway/holding.ts'
 import { Exchange } from '../src/gateway/exchange.ts'
 import { FrontendMessages } from '../src/gateway/frontend-messages.ts'
 import { createStatementEncoder, sessionMembers } from '../src/gateway/record.ts'
@@ -56,6 +57,9 @@ function createRelay({ analyzer, decider, journal, principal }: Domains, protect
   })
   const redaction = protects === null ? null : createRedactor({ key: Buffer.alloc(32, 7) })
   const services = {
+    access: null,
+    approvals: null,
+    tokens: null,
     identity: { identify: () => Promise.resolve(principal) },
     policy: decider,
     journal,
@@ -65,11 +69,13 @@ function createRelay({ analyzer, decider, journal, principal }: Domains, protect
   }
   const waitFor = () => undefined
   const resource = { name: 'bench', labels: new Map() }
+  const holding = new SessionHolding(null, { principal, database: 'bench' })
   const connect = () => Promise.reject(new Error('nobody connects here'))
   const protection = protectSession({
-    database: { resource, role: 'postgres', sql: analyzer, protection: protects, connect },
+    database: { resource, role: 'postgres', sql: analyzer, protection: protects, explain: null, connect },
     principal,
     policy: decider,
+    holding,
     exchange,
     facts: () => way.sessionFacts(),
     send: waitFor,
@@ -77,6 +83,7 @@ function createRelay({ analyzer, decider, journal, principal }: Domains, protect
   })
   const way: StatementWay = new StatementWay(services, {
     principal,
+    holding,
     database: { resource, sql: analyzer },
     client: { address: '127.0.0.1', isTls: false },
     names,
@@ -84,7 +91,7 @@ function createRelay({ analyzer, decider, journal, principal }: Domains, protect
     members,
     protection,
   })
-  const frontendMessages = new FrontendMessages(exchange, way, waitFor)
+  const frontendMessages = new FrontendMessages(exchange, { way, waitFor, approvals: null })
   const client = new ClientStream(frontendMessages, {
     forward: () => undefined,
     fail: (error) => {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Journal } from './audit/journal.ts'
 import { connectBackend, createCredentialSource, type Credential } from './backend/backend.ts'
+import { createExplainer } from './backend/explain.ts'
 import { createQueryClient } from './backend/query.ts'
 import { parseClassificationFile, readClassificationText } from './classification/file.ts'
 import { watchClassification } from './classification/watch.ts'
@@ -26,6 +27,9 @@ export interface Opening {
   readonly atStop: (step: () => void | Promise<void>) => void
 }
 
+/** How the gateway's own connections introduce themselves. */
+const ownStartUp: ReadonlyMap<string, string> = new Map([['application_name', 'postern']])
+
 /** Opens every database that clients may connect to: what reads its statements, and what protects its columns. */
 export async function openDatabases(config: Config, opening: Opening): Promise<ReadonlyMap<string, GatewayDatabase>> {
   const analyzers = new Map<string, Analyzer>()
@@ -37,12 +41,17 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
     const connect = connector(database, credential)
     const { labels, role } = database
     const resource = { name, labels }
+    const explain = createExplainer({
+      connect: (signal) => connect(ownStartUp, signal),
+      onFailed: (error) =>
+        opening.log.warn({ database: name, err: error }, 'PostgreSQL could not be asked what a statement would do'),
+    })
     if (database.classification === null) {
       // Databases with the same safe functions share what was analysed.
       const key = JSON.stringify(database.safeFunctions.toSorted())
       const sql = analyzers.get(key) ?? (await openAnalyzer(database, opening))
       analyzers.set(key, sql)
-      databases.set(name, { resource, role, sql, protection: null, connect })
+      databases.set(name, { resource, role, sql, protection: null, explain, connect })
       continue
     }
     tracing ??= await openTracer(opening)
@@ -54,7 +63,7 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
       connect,
       onCatalog: (catalog, computing) => sql.replaceRules(rulesOf(database, catalog, computing)),
     })
-    databases.set(name, { resource, role, sql, protection, connect })
+    databases.set(name, { resource, role, sql, protection, explain, connect })
   }
   return databases
 }
@@ -118,8 +127,7 @@ async function protect(
     key: maskingKey,
     ...tracing,
     async connect(signal) {
-      const startup = new Map([['application_name', 'postern']])
-      const connection = await connect(startup, signal)
+      const connection = await connect(ownStartUp, signal)
       return createQueryClient(connection, { signal })
     },
     onCatalog: (catalog, computing) => opening.onCatalog(catalog, computing),

@@ -66,7 +66,17 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         databases,
         expiryGraceMs: config.session.expiryGraceS * 1_000,
       },
-      { identity, policy, journal, log, redaction, statementMembers: createStatementEncoder(redaction) },
+      {
+        identity,
+        access: null,
+        approvals: null,
+        tokens: null,
+        policy,
+        journal,
+        log,
+        redaction,
+        statementMembers: createStatementEncoder(redaction),
+      },
     )
     log.info({ address, port: gateway.port, databases: [...databases.keys()] }, 'Postern is listening')
     return {

@@ -83,6 +83,16 @@ export const limits = {
   refusalPatienceMs: 2_000,
   /** Of what PostgreSQL still sends after a session's end, how much is read and thrown away before it is cut off. */
   discardedBytesMax: 1024 * 1024,
+  /** Characters of a statement with its parameters that an approver can be asked to look at. */
+  approvalTextCharsMax: 1_000_000,
+  /** What a client may send behind a statement that waits for approval before it is read no further. */
+  waitingInputBytesMax: 1024 * 1024,
+  /** Connections that ask PostgreSQL about waiting statements, those that wait for one, and how long an answer may take. */
+  explainsAtOnceMax: 2,
+  explainsWaitingMax: 20,
+  explainMsMax: 3_000,
+  /** How often a connection whose statement waits for approval carries something. */
+  keepAliveMs: 15_000,
   /** How long a closing connection may take to accept its last bytes. */
   closePatienceMs: 30_000,
   /** Connecting to PostgreSQL and logging in there. */

@@ -18,6 +18,14 @@ import type { StartUp } from './start-up.ts'
 /** How clients present their token: as a cleartext password, or by SASL OAUTHBEARER (PostgreSQL 18). */
 export type LoginMethod = 'password' | 'oauth'
 
+/** How a session token of Postern's own begins, and no other. */
+const ownTokenPrefix = 'pst_'
+
+/** Whether this is, by its form, the secret of a session token of Postern's own. */
+export function isOwnToken(token: string): boolean {
+  return token.startsWith(ownTokenPrefix)
+}
+
 /** The client closed without answering: psql does so when it has to ask its user for the password first. */
 export class ClientGone extends Error {}
 
@@ -28,7 +36,8 @@ export class DiscoveryAnswered extends Error {
   })
 }
 
-type SessionStartUp = Extract<StartUp, { kind: 'session' }>
+/** A client that has asked for a session. */
+export type SessionStartUp = Extract<StartUp, { kind: 'session' }>
 
 /**
  * Asks the client for its token and hands it to `identify`. Rejects with what that rejects with, after telling a client
@@ -55,32 +64,32 @@ export async function askToken<Identity>(
 
 async function askPassword(start: SessionStartUp): Promise<string> {
   start.socket.write(authenticationCleartextPassword)
-  return decodePasswordMessage(await answer(start, 'a password response')).password
+  return decodePasswordMessage(await answerOf(start, 'a password response')).password
 }
 
 async function askBearer(start: SessionStartUp): Promise<BearerMessage> {
   // Nothing else is offered: libpq takes whichever mechanism comes first, whatever the person has configured.
   start.socket.write(encodeAuthenticationSASL([oauthBearerMechanism]))
-  const { mechanism, response } = decodeSASLInitialResponse(await answer(start, 'a SASL response'))
+  const { mechanism, response } = decodeSASLInitialResponse(await answerOf(start, 'a SASL response'))
   if (mechanism !== oauthBearerMechanism) {
     throw new PosternError('protocol_violation', 'client selected an invalid SASL authentication mechanism')
   }
   if (response !== null) return decodeBearerMessage(response)
   start.socket.write(encodeAuthenticationSASLContinue(Buffer.alloc(0)))
-  return decodeBearerMessage(await answer(start, 'a SASL response'))
+  return decodeBearerMessage(await answerOf(start, 'a SASL response'))
 }
 
 /** The failure is a challenge: the client acknowledges it, and then the log-in ends with an ordinary error. */
 async function failBearer(start: SessionStartUp, discovery: BearerDiscovery): Promise<void> {
   start.socket.write(encodeAuthenticationSASLContinue(encodeBearerFailure(discovery)))
-  const acknowledgement = await answer(start, 'a SASL response')
+  const acknowledgement = await answerOf(start, 'a SASL response')
   if (!acknowledgement.equals(bearerFailureAcknowledgement)) {
     throw new PosternError('protocol_violation', 'malformed OAUTHBEARER message: a failure is acknowledged with 0x01')
   }
 }
 
-/** The body of the next message, which has to be one of those that share the type `p`. */
-async function answer(start: SessionStartUp, expected: string): Promise<Buffer> {
+/** The body of the next message, which has to be one of those that share the type `p`; `expected` names it. */
+export async function answerOf(start: SessionStartUp, expected: string): Promise<Buffer> {
   const message = await start.handshake.nextMessage()
   if (message === null) throw new ClientGone()
   if (message.type !== frontend.PasswordMessage) throw new PosternError('protocol_violation', `expected ${expected}`)

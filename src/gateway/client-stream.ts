@@ -46,6 +46,11 @@ export class ClientStream {
     return this.#isHeld
   }
 
+  /** What has come in and was not treated. */
+  get bufferedBytes(): number {
+    return this.#input.length + this.#partsBytes
+  }
+
   /** Treats nothing more, for good: the session is about to end. */
   stop(): void {
     this.#isEnded = true

@@ -1,5 +1,5 @@
 import type { TransactionStatus } from '../wire/backend.ts'
-import { type Operation, PendingOperations } from './operations.ts'
+import { type Execution, type Operation, PendingOperations } from './operations.ts'
 import type { OwnQuery } from './own-query.ts'
 import { SessionNames } from './names.ts'
 import { SessionSettings } from './settings.ts'
@@ -41,6 +41,14 @@ export class Exchange {
   /** Whether nothing is under way: the moment at which a session can end without cutting anything off. */
   get isIdle(): boolean {
     return this.pending.length === 0 && this.copy === 'none' && this.own === null
+  }
+
+  /** What PostgreSQL has been given to run and has not finished. */
+  get running(): readonly Execution[] {
+    return [...this.pending].flatMap((operation) => {
+      if (operation.kind === 'query') return operation.executions.slice(operation.finished)
+      return operation.kind === 'execute' && operation.execution !== null ? [operation.execution] : []
+    })
   }
 
   /** Notes an operation that goes to PostgreSQL. */

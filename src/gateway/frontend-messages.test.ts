@@ -4,12 +4,26 @@ import type { Decision, StatementRequest } from '../core/decision.ts'
 import { PosternError } from '../core/errors.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
 import { encodeBind, encodeExecute, encodeParse, encodeQuery, flush, frontend, sync } from '../wire/frontend.ts'
+import type { Principal } from '../core/principal.ts'
 import { Exchange } from './exchange.ts'
 import { FrontendMessages, type Treatment } from './frontend-messages.ts'
+import { SessionHolding } from './holding.ts'
 import { OutgoingBatch } from './outgoing-batch.ts'
 import type { Services } from './services.ts'
 import { emptyStatement, opaqueStatement } from '../core/statement.ts'
 import { StatementWay } from './statement.ts'
+
+const somebody: Principal = {
+  issuer: 'https://issuer.example',
+  subject: 'u-1',
+  name: 'somebody',
+  kind: 'human',
+  groups: [],
+  actors: [],
+  authenticationMethods: [],
+  tokenId: undefined,
+  expiresAtMs: 0,
+}
 
 /** A session's client half over domains of plain objects: SELECT is allowed, DELETE is not, LARGE takes its time. */
 function session(): {
@@ -23,7 +37,10 @@ function session(): {
   const recorded: string[] = []
   const analysed: (() => void)[] = []
   const services: Services = {
+    access: null,
+    approvals: null,
     identity: { identify: () => Promise.reject(new Error('not asked')) },
+    tokens: null,
     policy: {
       version: 1,
       usesTime: false,
@@ -46,17 +63,8 @@ function session(): {
     return new Promise((resolve) => analysed.push(() => resolve(text)))
   }
   const way = new StatementWay(services, {
-    principal: {
-      issuer: 'https://issuer.example',
-      subject: 'u-1',
-      name: 'somebody',
-      kind: 'human',
-      groups: [],
-      actors: [],
-      authenticationMethods: [],
-      tokenId: undefined,
-      expiresAtMs: 0,
-    },
+    principal: somebody,
+    holding: new SessionHolding(null, { principal: somebody, database: 'shop' }),
     database: { resource: { name: 'shop', labels: new Map() }, sql: { analyze } },
     client: { address: '127.0.0.1', isTls: true },
     names: exchange.names,
@@ -64,7 +72,7 @@ function session(): {
     members: Buffer.alloc(0),
     protection: null,
   })
-  const messages = new FrontendMessages(exchange, way, (promise) => void promise)
+  const messages = new FrontendMessages(exchange, { way, waitFor: (promise) => void promise, approvals: null })
   return {
     exchange,
     messages,

@@ -15,20 +15,20 @@ import {
 } from '../wire/frontend.ts'
 import type { Exchange } from './exchange.ts'
 import { isReadAsUtf8, unsettledReason } from './lexing.ts'
-import { type Lookup, newPortal, newPrepared, unknownPortal, unknownPrepared } from './names.ts'
-import {
-  type Execution,
-  newExecute,
-  newQuery,
-  type Operation,
-  type Portal,
-  type PreparedStatement,
-} from './operations.ts'
+import { executeHeader, foundOf, isPlain } from './message-names.ts'
+import { newPortal, newPrepared, unknownPortal, unknownPrepared } from './names.ts'
+import { combineNeeds, taken, type UsedApproval } from './needs.ts'
+import { type Execution, newExecute, newQuery, type Operation, type Portal } from './operations.ts'
 import { failing, type OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
-import { encodedParameters, howExecuted, type RedactsParameter } from './record.ts'
+import { howExecuted, type RedactsParameter } from './record.ts'
 import { type Refusal, refusalOf, severalStatements, tooManyStatements } from './refusal.ts'
+import { treatInCopy } from './copy-messages.ts'
 import { checkType } from './message-types.ts'
-import { type Allowed, type StatementWay, syntaxRefusal } from './statement.ts'
+import { UnrecordedStatements } from './unrecorded-statements.ts'
+import type { ApprovalsOfMessages } from './message-approvals.ts'
+import type { StatementWay } from './statement.ts'
+import type { Allowed } from './statement-parts.ts'
+import { refusedFunctionCall, syntaxRefusal, unapproved } from './statement-refusals.ts'
 
 /**
  * What becomes of one message: it goes on as it is, is dropped, waits until the stream is resumed, ends the session in
@@ -42,30 +42,43 @@ const sync: Operation = { kind: 'sync' }
 export class FrontendMessages {
   readonly #exchange: Exchange
   readonly #way: StatementWay
+  readonly #approvals: ApprovalsOfMessages | null
   readonly #waitFor: (promise: Promise<unknown>) => void
   /** The analysis that the held message waits for, and nobody else: null until it has come. */
   #awaited: { text: TextAnalysis | null } | null = null
-  /** Statements that PostgreSQL gets to see in this batch and that no Execute in it has put on record. */
-  readonly #unrecorded = new Set<PreparedStatement | Portal>()
+  readonly #unrecorded: UnrecordedStatements
 
-  constructor(exchange: Exchange, way: StatementWay, waitFor: (promise: Promise<unknown>) => void) {
+  constructor(
+    exchange: Exchange,
+    parts: {
+      readonly way: StatementWay
+      readonly waitFor: (promise: Promise<unknown>) => void
+      /** Null where nobody can approve anything. */
+      readonly approvals: ApprovalsOfMessages | null
+    },
+  ) {
     this.#exchange = exchange
-    this.#way = way
-    this.#waitFor = waitFor
+    this.#way = parts.way
+    this.#unrecorded = new UnrecordedStatements(parts.way)
+    this.#waitFor = parts.waitFor
+    this.#approvals = parts.approvals
   }
 
   /** Treats one whole message; throws a PosternError where the protocol is broken beyond repair. */
   treat(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
     const treatment = this.#treatInState(type, body, batch)
     // What was analysed for a message must not be taken for the next one, also where an error has it dropped meanwhile.
-    if (treatment !== 'hold') this.#awaited = null
+    if (treatment !== 'hold') {
+      this.#awaited = null
+      this.#approvals?.treated()
+    }
     return treatment
   }
 
   #treatInState(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
     const exchange = this.#exchange
     if (exchange.isReserved) return 'hold'
-    if (exchange.copy !== 'none') return this.#treatInCopy(type)
+    if (exchange.copy !== 'none') return treatInCopy(exchange, type)
     checkType(type)
     if (exchange.isDiscarding && type !== frontend.Sync && type !== frontend.Terminate) return 'drop'
     if (exchange.pending.length >= limits.inFlightMessagesMax) return 'hold'
@@ -87,20 +100,9 @@ export class FrontendMessages {
     return this.#exchange.copy === 'none' ? 'drop' : 'hold'
   }
 
-  /** Puts on record what PostgreSQL is about to see without an Execute: it analyses at Parse and plans at Bind. */
+  /** Puts on record what PostgreSQL is about to see without an Execute. */
   finishBatch(): void {
-    if (this.#unrecorded.size === 0) return
-    for (const item of this.#unrecorded) {
-      if ('prepared' in item) {
-        const { statement, name } = item.prepared
-        const parameters = encodedParameters(item, this.#redactsParametersOf(statement))
-        const bound = `"step":"bind","statement":${JSON.stringify(name)},"parameters":${parameters}`
-        this.#way.recordPrepare(statement, bound)
-      } else {
-        this.#way.recordPrepare(item.statement, `"step":"parse","statement":${JSON.stringify(item.name)}`)
-      }
-    }
-    this.#unrecorded.clear()
+    this.#unrecorded.record()
   }
 
   #treatMessage(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
@@ -161,12 +163,19 @@ export class FrontendMessages {
       followsChange ||= verdict.allowed.protection?.lineage.changesCatalog === true
       allowed.push(verdict.allowed)
     }
+    const sought = this.#approveText(sql, { statements, allowed })
+    if (sought === 'hold') return 'hold'
+    if (sought !== null && 'refusal' in sought) {
+      const statement = statements.find((_, index) => allowed[index]?.needs !== null) ?? emptyStatement
+      return this.#refuseStatement(newQuery([]), { statement, text, verdict: sought }, batch)
+    }
+    const approval = sought?.approval ?? null
     const how = `"protocol":"simple"${statements.length > 1 ? `,"statements":${String(statements.length)}` : ''}`
     const executions: Execution[] = []
     for (const [index, statement] of statements.entries()) {
       const verdict = allowed[index]
       if (verdict === undefined) throw new Error('a statement was not decided')
-      const execution = this.#way.record(statement, verdict, { members: how, portal: null })
+      const execution = this.#way.record(statement, verdict, { members: how, portal: null, approval })
       executions.push(execution)
       this.#noteRun(execution)
     }
@@ -210,7 +219,13 @@ export class FrontendMessages {
     if ('refusal' in verdict) {
       return this.#refuseStatement(operation, { statement: prepared.statement, text: null, verdict }, batch)
     }
-    const refusal = this.#way.checkParameters(portal, protection)
+    let refusal = this.#way.checkParameters(portal, protection)
+    if (refusal === null && verdict.allowed.needs !== null) {
+      const sought = this.#approvals?.seekBound(portal, verdict.allowed) ?? { refusal: unapproved() }
+      if (sought === 'hold') return 'hold'
+      if ('ticket' in sought) portal.ticket = taken(sought.ticket)
+      else refusal = sought.refusal
+    }
     if (refusal !== null) {
       const refused = { statement: prepared.statement, text: null, verdict: { refusal } }
       return this.#refuseStatement(operation, refused, batch)
@@ -232,11 +247,20 @@ export class FrontendMessages {
     if ('refusal' in verdict) {
       return this.#refuseStatement(newExecute(null), { statement, text: null, verdict }, batch)
     }
+    const used = this.#useTicket(portal, verdict.allowed)
+    if (used === 'hold') return 'hold'
+    if (used !== null && 'refusal' in used) {
+      return this.#refuseStatement(newExecute(null), { statement, text: null, verdict: used }, batch)
+    }
     prepared.executions += 1
     this.#unrecorded.delete(prepared)
     this.#unrecorded.delete(portal)
     const members = howExecuted(portal, this.#redactsParametersOf(statement))
-    const execution = this.#way.record(statement, verdict.allowed, { members, portal })
+    const execution = this.#way.record(statement, verdict.allowed, {
+      members,
+      portal,
+      approval: used?.approval ?? null,
+    })
     this.#noteRun(execution)
     const describes = this.#describeFor(execution)
     const treatment = this.#pass(newExecute(execution), batch)
@@ -244,6 +268,29 @@ export class FrontendMessages {
     const ends = this.#exchange.copy === 'expected' ? [flush] : []
     if (describes === null && ends.length === 0) return treatment
     return Buffer.concat([describes ?? Buffer.alloc(0), executeHeader(body), body, ...ends])
+  }
+
+  /** The approval of a whole text; null where none is needed. */
+  #approveText(
+    sql: Buffer,
+    {
+      statements,
+      allowed,
+    }: { readonly statements: readonly StatementAnalysis[]; readonly allowed: readonly Allowed[] },
+  ): ReturnType<ApprovalsOfMessages['run']> | null {
+    const needs = combineNeeds(allowed.map((each) => each.needs))
+    if (needs === null) return null
+    return this.#approvals?.run({ needs, sql, statements, allowed }) ?? { refusal: unapproved() }
+  }
+
+  /** The approval that a portal's Bind got; null where none is needed. One that policy asks for since then it has not. */
+  #useTicket(
+    portal: Portal,
+    { needs }: Allowed,
+  ): 'hold' | { readonly refusal: Refusal } | { readonly approval: UsedApproval } | null {
+    if (needs === null || portal.isApproved) return null
+    if (portal.ticket === null || this.#approvals === null) return { refusal: unapproved() }
+    return this.#approvals.use(portal.ticket, needs)
   }
 
   /**
@@ -295,38 +342,9 @@ export class FrontendMessages {
   }
 
   #treatFunctionCall(body: Buffer, batch: OutgoingBatch): Treatment {
-    const { functionOid } = decodeFunctionCall(body)
-    const statement: StatementAnalysis = {
-      ...opaqueStatement(`(function call of oid ${String(functionOid)})`, 'FunctionCall names a function by its oid'),
-      kind: 'FUNCTION CALL',
-    }
-    const refusal = refusalOf(
-      new PosternError('feature_refused', 'the function call protocol is not available through Postern', {
-        hint: 'Call the function by SELECT instead.',
-      }),
-    )
+    const { statement, refusal } = refusedFunctionCall(decodeFunctionCall(body).functionOid)
     this.#way.recordRefusal(statement, refusal)
     return this.#refuse(newQuery([]), refusal, batch)
-  }
-
-  #treatInCopy(type: number): Treatment {
-    if (this.#exchange.copy !== 'receiving') return 'hold'
-    switch (type) {
-      case frontend.CopyDone:
-      case frontend.CopyFail:
-        // A Query may ask for data again. An Execute does not, and answers no sooner than it is sent Sync or Flush.
-        this.#exchange.copy = this.#exchange.pending.newest?.kind === 'query' ? 'ended' : 'none'
-        return 'forward'
-      case frontend.Flush:
-      case frontend.Sync:
-        // PostgreSQL ignores both in COPY mode, for clients that send them without having noticed.
-        return 'drop'
-      default:
-        throw new PosternError(
-          'protocol_violation',
-          `unexpected message type 0x${type.toString(16).toUpperCase().padStart(2, '0')} during COPY from stdin`,
-        )
-    }
   }
 
   #analyze(sql: Buffer): TextAnalysis | 'hold' {
@@ -379,20 +397,4 @@ export class FrontendMessages {
     this.#pass(operation, batch)
     return failing(operation, refusal)
   }
-}
-
-function foundOf<T>(lookup: Lookup<T>): T | null {
-  return typeof lookup === 'object' ? lookup.found : null
-}
-
-function executeHeader(body: Buffer): Buffer {
-  const header = Buffer.alloc(5)
-  header.writeUInt8(frontend.Execute)
-  header.writeUInt32BE(body.length + 4, 1)
-  return header
-}
-
-function isPlain(name: string): boolean {
-  for (let index = 0; index < name.length; index += 1) if (name.charCodeAt(index) > 0x7f) return false
-  return true
 }

@@ -5,6 +5,8 @@ import { TLSSocket } from 'node:tls'
 import { PosternError, sqlstateOf, toPosternError } from '../core/errors.ts'
 import { newSessionId } from '../core/ids.ts'
 import { limits } from '../core/limits.ts'
+import { partyOf, subjectKey } from '../core/access.ts'
+import type { Subject } from '../core/principal.ts'
 import {
   authenticationOk,
   encodeBackendKeyData,
@@ -42,6 +44,8 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly port: number
   readonly sessionCount: number
+  /** Something that access depends on has changed for these subjects, or for all: their sessions may have to end. */
+  reconsider(subjects: readonly Subject[] | null): void
   /** Stops listening, ends each session when nothing of it is under way or at the deadline, and settles when all ended. */
   stop(options: { readonly deadlineMs: number }): Promise<void>
 }
@@ -60,6 +64,8 @@ class Door implements Gateway {
   readonly #cancelKeys = new CancelKeys<Session>()
   readonly #sessions = new Set<Session>()
   readonly #halfOpen = new Set<Socket>()
+  /** One for all sessions: those that wait for an approval are few. */
+  readonly #keepAlive: NodeJS.Timeout
   #isStopping = false
 
   constructor(options: GatewayOptions, services: Services) {
@@ -68,6 +74,9 @@ class Door implements Gateway {
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
       this.#accept(socket),
     )
+    this.#keepAlive = setInterval(() => {
+      for (const session of this.#sessions) session.keepAlive()
+    }, limits.keepAliveMs).unref()
   }
 
   get port(): number {
@@ -84,6 +93,13 @@ class Door implements Gateway {
     await once(this.#server, 'listening')
   }
 
+  reconsider(subjects: readonly Subject[] | null): void {
+    const keys = subjects === null ? null : new Set(subjects.map(subjectKey))
+    for (const session of this.#sessions) {
+      if (keys === null || keys.has(subjectKey(session.principal))) session.reconsider()
+    }
+  }
+
   async stop(options: { readonly deadlineMs: number }): Promise<void> {
     this.#isStopping = true
     this.#server.close()
@@ -97,6 +113,7 @@ class Door implements Gateway {
     }, options.deadlineMs)
     while (this.#sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, 20))
     clearTimeout(deadline)
+    clearInterval(this.#keepAlive)
   }
 
   #accept(socket: Socket): void {
@@ -177,15 +194,18 @@ class Door implements Gateway {
         clientFacts: client,
         backend,
         expiryGraceMs: this.#options.expiryGraceMs,
+        reason: null,
       },
       () => {
         this.#sessions.delete(session)
         this.#cancelKeys.withdraw(key)
+        this.#services.access?.sessionEnded(session.id, Date.now())
       },
     )
     const key = this.#cancelKeys.issue(backend.processId, start.version, session)
     this.#sessions.add(session)
     try {
+      await this.#registerSession(session, database)
       await this.#recordStart(session)
     } catch (error) {
       this.#sessions.delete(session)
@@ -206,6 +226,26 @@ class Door implements Gateway {
     if (this.#isStopping) {
       session.endAtBoundary('gateway_stopping', new PosternError('gateway_stopping', 'the gateway is stopping'))
     }
+  }
+
+  /**
+   * Makes the session known to the control store. One that was let in by a token of ours has to be: the token may be good
+   * for one session only. Others do not wait for it, since nothing is decided by it.
+   */
+  async #registerSession({ id, principal }: Session, database: GatewayDatabase): Promise<void> {
+    const { access, log } = this.#services
+    if (access === null) return
+    const token = principal.sessionToken?.id ?? null
+    const record = {
+      id,
+      principal: partyOf(principal),
+      database: database.resource.name,
+      token,
+      startedAtMs: Date.now(),
+    }
+    const registered = access.sessionStarted(record)
+    if (token !== null) return registered
+    registered.catch((error: unknown) => log.warn({ session: id, err: error }, 'a session is not in the control store'))
   }
 
   /** No session without its entry. */

@@ -2,13 +2,12 @@ import { BackendRefusal } from '../backend/backend.ts'
 import type { SessionFacts } from '../core/decision.ts'
 import { PosternError } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
-import type { BearerDiscovery } from '../wire/oauth-bearer.ts'
-import { askToken, type LoginMethod } from './ask-token.ts'
+import { type Asking, databaseMeant, identifyClient } from './identify-client.ts'
 import type { ClientFacts } from './record.ts'
 import { refusalOfDecision } from './refusal.ts'
 import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
 import type { StartUp } from './start-up.ts'
-import { loginMethod, settingsStatement } from './start-up-parameters.ts'
+import { settingsStatement } from './start-up-parameters.ts'
 
 /** A client that is who it says and may connect, with a connection to PostgreSQL that is its own. */
 export interface LoggedIn {
@@ -18,15 +17,12 @@ export interface LoggedIn {
 }
 
 /** What a log-in is decided by, beside the client itself. */
-export interface LogInOptions {
+export interface LogInOptions extends Asking {
   readonly services: Services
   readonly databases: ReadonlyMap<string, GatewayDatabase>
   readonly client: ClientFacts
   /** Tokens may come without TLS from this machine itself. */
   readonly allowPlaintextOnLoopback: boolean
-  /** How tokens are asked for where the client does not say. */
-  readonly login: LoginMethod
-  readonly discovery: BearerDiscovery
   readonly signal: AbortSignal
 }
 
@@ -41,11 +37,8 @@ export async function logIn(start: SessionStartUp, options: LogInOptions): Promi
   const { services, client, signal } = options
   refuseReplication(start.parameters)
   if (!start.isTls && !(options.allowPlaintextOnLoopback && isLoopback(client.address))) throw tlsRequired()
-  const how = { method: loginMethod(start.parameters, options.login), discovery: options.discovery }
-  const principal = await askToken(start, how, (token) => services.identity.identify(token, Date.now()))
-  const claimed = start.parameters.get('user') ?? ''
-  if (claimed !== principal.name) throw mismatch()
-  const database = options.databases.get(start.parameters.get('database') ?? claimed)
+  const principal = await identifyClient(start, services, options)
+  const database = options.databases.get(databaseMeant(start, principal))
   if (database === undefined) throw unknownDatabase()
   const session = { clientAddress: client.address, applicationName: client.application, isTls: start.isTls }
   decideConnect({ services, principal, database, session }, start.parameters)
@@ -70,7 +63,8 @@ function decideConnect(
   const { services, principal, session } = asked
   const database = asked.database.resource
   const nowMs = Date.now()
-  const connect = services.policy.decideConnect({ principal, accessRoles: [], database, session, nowMs })
+  const accessRoles = services.access?.holdingOf(principal, database.name, nowMs).roles ?? []
+  const connect = services.policy.decideConnect({ principal, accessRoles, database, session, nowMs })
   if (connect.effect === 'deny') {
     const { error } = refusalOfDecision(connect)
     throw new PosternError('connect_refused', error.message, { detail: error.detail, hint: error.hint })
@@ -79,7 +73,7 @@ function decideConnect(
   if (statement === null) return
   const request = {
     principal,
-    accessRoles: [],
+    accessRoles,
     database,
     session,
     statement,
@@ -113,12 +107,6 @@ function isLoopback(address: string): boolean {
 function tlsRequired(): PosternError {
   return new PosternError('tls_required', 'Postern takes tokens over TLS only', {
     hint: 'Connect with sslmode=verify-full (or at least sslmode=require).',
-  })
-}
-
-function mismatch(): PosternError {
-  return new PosternError('principal_mismatch', 'the token belongs to somebody else than the user of this connection', {
-    hint: 'Connect as the name in your token: `postern token --json` shows it, and `postern connect` does so by itself.',
   })
 }
 

@@ -16,6 +16,8 @@ const portalOf = (name: string, statement = emptyStatement): Portal => ({
   resultFormats: [],
   parameters: '[]',
   protection: null,
+  ticket: null,
+  isApproved: false,
   isCursor: false,
 })
 

@@ -49,14 +49,13 @@ export class SessionNames {
       this.#portalsOnTheWay.set(portal.name, { found: portal, operation, segment })
     } else {
       for (const execution of executionsOf(operation)) {
-        const { statement, protection } = execution
         const { prepares, declares } = definedBy(execution)
         if (prepares !== null) {
           const found = newPrepared(prepares.name, prepares.analysis)
           this.#preparedOnTheWay.set(prepares.name, { found, operation, segment })
         }
         if (declares !== null) {
-          const found = newCursor(declares, statement, protection)
+          const found = newCursor(declares, execution)
           this.#portalsOnTheWay.set(declares, { found, operation, segment })
         }
       }
@@ -82,11 +81,10 @@ export class SessionNames {
   }
 
   /** Takes in a statement that completed: it may have defined or dropped names. */
-  complete(execution: Pick<Execution, 'statement' | 'protection' | 'portal'>, tag: string): void {
-    const { statement, protection } = execution
+  complete(execution: Pick<Execution, 'statement' | 'protection' | 'portal' | 'isApproved'>, tag: string): void {
     const { prepares, declares } = definedBy(execution)
     if (prepares !== null) this.define({ prepared: newPrepared(prepares.name, prepares.analysis) })
-    if (declares !== null) this.define({ portal: newCursor(declares, statement, protection) })
+    if (declares !== null) this.define({ portal: newCursor(declares, execution) })
     if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') this.#prepared.clear()
   }
 
@@ -136,15 +134,38 @@ function definedBy({
   return portal?.isCursor === true ? definesNothing : statement.names
 }
 
-function newCursor(name: string, statement: StatementAnalysis, protection: Protected | null): Portal {
+function newCursor(
+  name: string,
+  { statement, protection, isApproved }: Pick<Execution, 'statement' | 'protection' | 'isApproved'>,
+): Portal {
   const prepared = newPrepared('', statement)
-  return { name, prepared, bind: null, resultFormats: [], parameters: '[]', protection, isCursor: true }
+  return {
+    name,
+    prepared,
+    bind: null,
+    resultFormats: [],
+    parameters: '[]',
+    protection,
+    ticket: null,
+    isApproved,
+    isCursor: true,
+  }
 }
 
 /** What a Bind opens. */
 export function newPortal(bind: Bind, prepared: PreparedStatement, protection: Protected | null): Portal {
   const { portal: name, resultFormats } = bind
-  return { name, prepared, bind, resultFormats, parameters: '[]', protection, isCursor: false }
+  return {
+    name,
+    prepared,
+    bind,
+    resultFormats,
+    parameters: '[]',
+    protection,
+    ticket: null,
+    isApproved: false,
+    isCursor: false,
+  }
 }
 
 /** A prepared statement that was not executed yet. */
@@ -169,5 +190,5 @@ export function unknownPrepared(name: string): PreparedStatement {
 /** A portal that PostgreSQL may know and Postern does not. */
 export function unknownPortal(name: string): Portal {
   const statement = opaqueStatement('', 'the portal was not opened in view of Postern')
-  return newCursor(name, statement, null)
+  return newCursor(name, { statement, protection: null, isApproved: false })
 }

@@ -1,6 +1,7 @@
 import type { StatementAnalysis } from '../core/statement.ts'
 import type { FieldDescription } from '../wire/backend.ts'
 import type { Bind } from '../wire/frontend.ts'
+import type { Ticket } from './needs.ts'
 import type { Protected } from './protection.ts'
 import type { Refusal } from './refusal.ts'
 import type { ColumnMask, CopyMasks } from './services.ts'
@@ -41,6 +42,10 @@ export interface Portal {
   readonly protection: Protected | null
   /** The parameters as a JSON array, once encoded. */
   parameters: string
+  /** The approval that its Bind got, to be used up by its Execute. */
+  ticket: Ticket | null
+  /** Whether its DECLARE ran by an approval. */
+  readonly isApproved: boolean
   /** Whether DECLARE has opened it: executing it fetches from it, and declares nothing. */
   readonly isCursor: boolean
 }
@@ -59,6 +64,8 @@ export interface Execution {
   readonly fixed: Protected | null
   /** The portal that it executes; null in the simple protocol. */
   readonly portal: Portal | null
+  /** Whether somebody agreed to it. */
+  readonly isApproved: boolean
   /** How its rows are masked; undefined until the first of them, or its description, has come. */
   masks: readonly ColumnMask[] | null | undefined
   /** What masks its COPY data. */

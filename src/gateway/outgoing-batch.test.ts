@@ -35,7 +35,17 @@ test('where the record fails every statement of the batch is replaced, and nothi
   const parse: Operation & StatementOperation = { kind: 'parse', prepared, refusal: null }
   const bind: StatementOperation = {
     kind: 'bind',
-    portal: { name: '', prepared, bind: null, resultFormats: [], parameters: '[]', protection: null, isCursor: false },
+    portal: {
+      name: '',
+      prepared,
+      bind: null,
+      resultFormats: [],
+      parameters: '[]',
+      protection: null,
+      ticket: null,
+      isApproved: false,
+      isCursor: false,
+    },
     refusal: null,
   }
   const operations = [query(), parse, bind, execute(), query()]

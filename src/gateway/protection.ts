@@ -1,11 +1,13 @@
 import type { ColumnKey, Oid } from '../core/catalog.ts'
 import type { Tag } from '../core/classification.ts'
+import { noHolding } from '../core/access.ts'
 import { commandGroups } from '../core/commands.ts'
 import type { SessionFacts } from '../core/decision.ts'
 import { PosternError } from '../core/errors.ts'
 import { cleanLineage, unknownLineage, type Hazard, type Sources, type StatementLineage } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
 import type { CommandName, StatementAnalysis } from '../core/statement.ts'
+import type { SessionHolding } from './holding.ts'
 import type { SchemaNow } from './session-catalog.ts'
 import type {
   Decides,
@@ -41,6 +43,7 @@ export interface Viewer {
   readonly principal: Principal
   readonly database: Pick<GatewayDatabase, 'resource'>
   readonly policy: Decides
+  readonly holding: SessionHolding
   readonly facts: () => SessionFacts
   /** `epoch` grows when one of them changes, and the facts may with them. */
   readonly settings: { readonly epoch: number; readonly answerEncoding: string }
@@ -51,7 +54,7 @@ export class SessionView {
   readonly #viewer: Viewer
   readonly #protects: Protects
   /** Everything below is good for one policy version, epoch, minute and schema. */
-  #basis = { version: -1, epoch: -1, minute: -1, schema: '' }
+  #basis = { version: -1, epoch: -1, minute: -1, schema: '', holding: noHolding }
   #decided = new Map<ColumnKey, boolean>()
   #seesAll: boolean | null = null
   #protected = new WeakMap<StatementAnalysis, Protected[]>()
@@ -226,7 +229,7 @@ export class SessionView {
       column === undefined ||
       policy.decideUnmask({
         principal,
-        accessRoles: [],
+        accessRoles: this.#basis.holding.roles,
         database: database.resource,
         session: facts(),
         column,
@@ -238,17 +241,20 @@ export class SessionView {
 
   #renew(schema: ProtectedSchema): void {
     const { policy, settings } = this.#viewer
-    const minute = policy.usesTime ? Math.floor(Date.now() / 60_000) : 0
+    const nowMs = Date.now()
+    const minute = policy.usesTime ? Math.floor(nowMs / 60_000) : 0
+    const holding = this.#viewer.holding.at(nowMs)
     const basis = this.#basis
     if (
       basis.schema === schema.key &&
       basis.version === policy.version &&
       basis.epoch === settings.epoch &&
-      basis.minute === minute
+      basis.minute === minute &&
+      basis.holding === holding
     ) {
       return
     }
-    this.#basis = { version: policy.version, epoch: settings.epoch, minute, schema: schema.key }
+    this.#basis = { version: policy.version, epoch: settings.epoch, minute, schema: schema.key, holding }
     this.#decided = new Map()
     this.#seesAll = null
     this.#protected = new WeakMap()

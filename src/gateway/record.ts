@@ -70,7 +70,7 @@ function unredactable(): Error {
 }
 
 /** A text as it is recorded: of a long one that has to be redacted the beginning. */
-function redactedSql(
+export function redactedSql(
   { sql, kind }: StatementAnalysis,
   by: { readonly redaction: Redaction; readonly redacts: Redacts | null; readonly isName: IsName | undefined },
 ): RecordedText {
@@ -88,7 +88,7 @@ function redactedSql(
 }
 
 /** A text as it is recorded, and how long all of it is. */
-interface RecordedText {
+export interface RecordedText {
   readonly sql: string
   readonly chars: number
 }
@@ -102,7 +102,7 @@ function statementMembers(
   return membersOf({
     kind: statement.kind,
     commands: statement.commands.slice(0, namesMax).map((command) => command.name),
-    relations: relationsOf(statement).slice(0, namesMax),
+    relations: namesOfRelations(statement).slice(0, namesMax),
     ...(functions.length > 0 ? { functions: functions.slice(0, namesMax) } : {}),
     ...(statement.opaque === null ? {} : { opaque: statement.opaque }),
     ...recordedSql(text, sqlCharsMax),
@@ -223,7 +223,8 @@ function recordedSql({ sql, chars }: RecordedText, charsMax: number): Readonly<R
   }
 }
 
-function relationsOf(statement: StatementAnalysis): readonly string[] {
+/** The relations that a statement names, each once. */
+export function namesOfRelations(statement: StatementAnalysis): readonly string[] {
   const names = new Set<string>()
   for (const command of statement.commands) for (const relation of command.relations) names.add(nameOf(relation))
   return [...names]

@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net'
+import type { AccessOnPath } from '../core/access-service.ts'
+import type { SessionToken } from '../core/access.ts'
 import type { ColumnKey, Oid } from '../core/catalog.ts'
 import type { ClassifiedColumn } from '../core/classification.ts'
 import type { ConnectRequest, DatabaseResource, Decision, StatementRequest, UnmaskRequest } from '../core/decision.ts'
 import type { PosternError } from '../core/errors.ts'
+import type { TokenId } from '../core/ids.ts'
 import type { CopyFormat, CreatedRelation, Sources, StatementLineage } from '../core/lineage.ts'
 import type { ClassifiedWrite } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
@@ -17,6 +20,19 @@ import type { FieldDescription } from '../wire/backend.ts'
 /** Who is this? Rejects with a PosternError that tells which way the token fails. */
 export interface Identifies {
   identify(token: string, nowMs: number): Promise<Principal>
+}
+
+/**
+ * Log-in with session tokens of Postern's own. `principalOf` and `verifyToken` reject with a PosternError where the token
+ * is unknown, over or taken by another session.
+ */
+export interface TokenLogIn {
+  /** What checks the secret of a token by SCRAM-SHA-256; null where there is none. */
+  scramVerifierOf(id: TokenId): Promise<SessionToken['scram'] | null>
+  /** Who a token stands for. It proves nothing: ask only about a token whose secret was proven. */
+  principalOf(id: TokenId, nowMs: number): Promise<Principal>
+  /** Who the token of this secret stands for. */
+  verifyToken(secret: string, nowMs: number): Promise<Principal>
 }
 
 /** What does this text do? A promise only where the text is too large for the event loop. Never fails: opaque. */
@@ -145,6 +161,22 @@ export interface BackendConnection {
   cancel(): Promise<void>
 }
 
+/** What PostgreSQL can say of a statement that waits, asked over another connection. Never fails: null is not known. */
+export interface Explains {
+  explain(asked: {
+    /** One statement; null where there is nothing to plan. */
+    readonly sql: string | null
+    readonly hasParameters: boolean
+    readonly searchPath: readonly string[] | null
+    /** The backend whose locks are asked for. */
+    readonly processId: number
+  }): Promise<{
+    readonly estimate: { readonly rows: number; readonly cost: number } | null
+    /** Such as `RowExclusiveLock on public.orders`. */
+    readonly locks: readonly string[]
+  }>
+}
+
 /** A database that clients may connect to. */
 export interface GatewayDatabase {
   readonly resource: DatabaseResource
@@ -154,6 +186,8 @@ export interface GatewayDatabase {
   readonly sql: Analyzes
   /** Null where nothing of this database is classified. */
   readonly protection: Protects | null
+  /** Null where nobody has to be told what a statement would do. */
+  readonly explain: Explains | null
   /**
    * Logs in with these start-up parameters. Rejects with a PosternError; with a BackendRefusal
    * where PostgreSQL's own words are meant for the client.
@@ -196,7 +230,13 @@ export interface LogsPath {
 
 /** The domains that a statement passes through. */
 export interface Services {
+  /** What principals hold, and where statements wait; null where there is no control store, in tests of parts. */
+  readonly access: AccessOnPath | null
+  /** Where people decide; null where they cannot, and what needs approval is refused. */
+  readonly approvals: { readonly urlOf: (request: string) => string | null } | null
   readonly identity: Identifies
+  /** Null where session tokens are not taken. */
+  readonly tokens: TokenLogIn | null
   readonly policy: Decides
   readonly journal: Records
   readonly log: LogsPath

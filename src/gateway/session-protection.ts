@@ -2,6 +2,7 @@ import type { SessionFacts } from '../core/decision.ts'
 import type { Principal } from '../core/principal.ts'
 import { encodeQuery } from '../wire/frontend.ts'
 import type { Exchange } from './exchange.ts'
+import type { SessionHolding } from './holding.ts'
 import { OwnQuery } from './own-query.ts'
 import { SessionView } from './protection.ts'
 import { ResultGuard } from './result-guard.ts'
@@ -25,6 +26,7 @@ export interface ProtectedSession {
   readonly database: GatewayDatabase
   readonly principal: Principal
   readonly policy: Decides
+  readonly holding: SessionHolding
   readonly exchange: Exchange
   readonly facts: () => SessionFacts
   /** Sends a message of the gateway's own to PostgreSQL. */
@@ -34,11 +36,11 @@ export interface ProtectedSession {
 
 /** Protects what is classified from the principal of a session; null where nothing of the database is. */
 export function protectSession(session: ProtectedSession): SessionProtection | null {
-  const { database, principal, policy, exchange, facts, waitFor } = session
+  const { database, principal, policy, holding, exchange, facts, waitFor } = session
   const protects = database.protection
   if (protects === null) return null
   const { settings } = exchange
-  const view = new SessionView(protects, { principal, database, policy, facts, settings })
+  const view = new SessionView(protects, { principal, database, policy, holding, facts, settings })
   const runOwn = (script: string): Promise<readonly OwnResult[] | null> =>
     new Promise((resolve) => {
       exchange.own = new OwnQuery(resolve)

@@ -1,9 +1,8 @@
-import type { Socket } from 'node:net'
 import { PosternError, sqlstateOf, toPosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { SessionId } from '../core/ids.ts'
 import type { Principal } from '../core/principal.ts'
-import { encodeErrorResponse, reportOf } from '../wire/backend.ts'
+import { encodeErrorResponse, encodeParameterStatus, reportOf } from '../wire/backend.ts'
 import { terminate } from '../wire/frontend.ts'
 import { BackendMessages } from './backend-messages.ts'
 import { BackendStream } from './backend-stream.ts'
@@ -11,41 +10,26 @@ import { ClientStream } from './client-stream.ts'
 import { Exchange } from './exchange.ts'
 import { FrontendMessages } from './frontend-messages.ts'
 import type { OutgoingBatch } from './outgoing-batch.ts'
-import { type ClientFacts, outcomeMembers, sessionMembers } from './record.ts'
+import { outcomeMembers, sessionMembers } from './record.ts'
 import { refusalOf } from './refusal.ts'
-import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
+import { SessionAccess } from './session-access.ts'
+import type { SessionParts } from './session-parts.ts'
+import {
+  armExpiry,
+  Cancelling,
+  cancelPatienceMs,
+  cancelWhatIsOver,
+  destroyInTime,
+  goneOf,
+  type SessionEnd,
+  uncancelled,
+} from './session-end.ts'
 import { protectSession } from './session-protection.ts'
-import { type StatementContext, StatementWay } from './statement.ts'
-
-/** Why a session ended, for its last entry. */
-export type SessionEnd =
-  | 'client_terminated'
-  | 'client_lost'
-  | 'backend_closed'
-  | 'backend_lost'
-  | 'expired'
-  | 'gateway_stopping'
-  | 'protocol_violation'
-
-/** The parts a session is made of. */
-export interface SessionParts {
-  readonly id: SessionId
-  readonly services: Services
-  readonly principal: Principal
-  readonly database: GatewayDatabase
-  readonly client: Socket
-  readonly clientFacts: ClientFacts
-  readonly backend: BackendConnection
-  /** How long a statement may run on after the token has expired. */
-  readonly expiryGraceMs: number
-}
+import { StatementWay } from './statement.ts'
+import type { StatementContext } from './statement-parts.ts'
 
 /** Bytes a client may have on their way to the journal before it is read no further. */
 const unrecordedBytesMax = 1024 * 1024
-/** How long PostgreSQL may take to end a cancelled statement before the connection is cut. */
-const cancelPatienceMs = 5_000
-/** setTimeout's longest delay. */
-const timerMsMax = 2_147_483_647
 
 /**
  * One authenticated connection, from start to end. It joins the two streams, keeps their pace in step with the slower
@@ -55,6 +39,8 @@ export class Session {
   readonly id: SessionId
   readonly #parts: SessionParts
   readonly #exchange: Exchange
+  readonly #cancelling: Cancelling
+  readonly #access: SessionAccess
   readonly #way: StatementWay
   readonly #clientStream: ClientStream
   readonly #backendStream: BackendStream
@@ -62,13 +48,13 @@ export class Session {
   readonly #context: { -readonly [Key in keyof StatementContext]: StatementContext[Key] }
   readonly #startedAtMs = Date.now()
   readonly #onEnded: () => void
-  #expiryTimer: NodeJS.Timeout | undefined
+  #expiry: { readonly disarm: () => void } | null = null
+  /** Messages of the gateway's own that wait until the client has all of one of PostgreSQL's. */
+  #untold: Buffer[] = []
   #unrecordedBatches = 0
   #unrecordedBytes = 0
   #discardedBytes = 0
   #isBackendFull = false
-  #isCancelling = false
-  #isCancelDue = false
   #hasClientFinished = false
   #fatalSqlstate: string | null = null
   /** Set once nothing more is taken from the client; the session ends at the next boundary. */
@@ -80,6 +66,7 @@ export class Session {
     this.#parts = parts
     this.#onEnded = onEnded
     this.#exchange = new Exchange(database.role)
+    this.#cancelling = new Cancelling(() => parts.backend.cancel())
     for (const [name, value] of parts.backend.parameterStatuses) this.#exchange.settings.report(name, value)
     const { names, settings } = this.#exchange
     const waitFor = (promise: Promise<unknown>): void => {
@@ -88,10 +75,17 @@ export class Session {
         (error: unknown) => this.#crash(error),
       )
     }
+    this.#access = new SessionAccess({
+      ...parts,
+      clientAddress: clientFacts.address,
+      startedAtMs: this.#startedAtMs,
+    })
+    const { holding } = this.#access
     const protection = protectSession({
       database,
       principal,
       policy: services.policy,
+      holding,
       exchange: this.#exchange,
       facts: () => this.#way.sessionFacts(),
       send: (message) => this.#send([message]),
@@ -99,6 +93,7 @@ export class Session {
     })
     this.#context = {
       principal,
+      holding,
       database,
       client: { address: clientFacts.address, isTls: clientFacts.tls !== null },
       names,
@@ -107,7 +102,15 @@ export class Session {
       protection,
     }
     this.#way = new StatementWay(services, this.#context)
-    this.#clientStream = new ClientStream(new FrontendMessages(this.#exchange, this.#way, waitFor), {
+    const approvals = this.#access.openApprovals({
+      way: this.#way,
+      exchange: this.#exchange,
+      processId: parts.backend.processId,
+      waitFor,
+      tell: (message) => this.#tell(message),
+    })
+    const messages = new FrontendMessages(this.#exchange, { way: this.#way, waitFor, approvals })
+    this.#clientStream = new ClientStream(messages, {
       forward: (batch) => this.#forward(batch),
       fail: (error) => this.#endWith('protocol_violation', error),
       terminated: () => {
@@ -156,29 +159,20 @@ export class Session {
     backend.socket.on('end', () => this.#backendClosed())
     backend.socket.on('error', () => backend.socket.destroy())
     backend.socket.on('close', () => this.#backendClosed())
-    this.#armExpiry()
+    const { principal, expiryGraceMs } = this.#parts
+    this.#expiry = armExpiry(principal.expiresAtMs, expiryGraceMs, {
+      due: (error) => this.endAtBoundary('expired', error),
+      over: (error) => this.endNow('expired', error),
+    })
     if (backend.rest.length > 0) this.#receiveFromBackend(backend.rest)
     backend.socket.resume()
     if (rest.length > 0) this.#receiveFromClient(rest)
     client.resume()
   }
 
-  /**
-   * Asks PostgreSQL to cancel what the session runs. Each time is a connection of its own, so one is made at a time, and
-   * all that is asked meanwhile is one more.
-   */
+  /** Ends the wait for an approval, or else asks PostgreSQL to cancel what the session runs. */
   async cancel(): Promise<void> {
-    this.#isCancelDue = true
-    if (this.#isCancelling) return
-    this.#isCancelling = true
-    try {
-      while (this.#isCancelDue) {
-        this.#isCancelDue = false
-        await this.#parts.backend.cancel()
-      }
-    } finally {
-      this.#isCancelling = false
-    }
+    if (!this.#access.cancel()) await this.#cancelling.request()
   }
 
   /** Takes nothing more from the client and ends the session as soon as nothing is under way. */
@@ -186,6 +180,7 @@ export class Session {
     if (this.#ending !== null || this.#isOver) return
     this.#ending = { how, error }
     this.#clientStream.stop()
+    this.#access.end('session_ended')
     this.#endIfIdle()
   }
 
@@ -193,10 +188,37 @@ export class Session {
   endNow(how: SessionEnd, error: PosternError): void {
     this.endAtBoundary(how, error)
     if (this.#isOver) return
-    this.cancel().catch((cause: unknown) => {
-      this.#parts.services.log.warn({ session: this.id, err: cause }, 'a running statement could not be cancelled')
-    })
+    this.cancel().catch((cause: unknown) => this.#parts.services.log.warn(...uncancelled(this.id, cause)))
     setTimeout(() => this.#endWith(how, error), cancelPatienceMs).unref()
+  }
+
+  /** Something that access depends on has changed: the session may have to end, or what it runs. */
+  reconsider(): void {
+    if (this.#isOver || this.#ending !== null) return
+    const { expiryGraceMs } = this.#parts
+    const error = this.#access.whyNot(this.#way.sessionFacts(), Date.now())
+    if (error !== null) {
+      this.endAtBoundary('access_ended', error)
+      if (!this.#isOver) setTimeout(() => this.endNow('access_ended', error), expiryGraceMs).unref()
+      return
+    }
+    cancelWhatIsOver({
+      exchange: this.#exchange,
+      way: this.#way,
+      graceMs: expiryGraceMs,
+      cancel: (warning) => {
+        if (this.#isOver) return
+        this.#tell(warning)
+        this.cancel().catch((cause: unknown) => this.#parts.services.log.warn(...uncancelled(this.id, cause)))
+      },
+    })
+  }
+
+  /** Keeps what lies between from taking the connection of a waiting statement for idle. Clients take no notice of it. */
+  keepAlive(): void {
+    if (!this.#isOver && this.#access.isWaiting) {
+      this.#tell(encodeParameterStatus('application_name', this.#exchange.settings.application))
+    }
   }
 
   #receiveFromClient(chunk: Buffer): void {
@@ -255,7 +277,10 @@ export class Session {
   /** Reads from the client only while what it sends can go somewhere. */
   #paceClient(): void {
     const { client } = this.#parts
-    if (this.#isBackendFull || this.#clientStream.isHeld || this.#unrecordedBytes > unrecordedBytesMax) client.pause()
+    const { isHeld, bufferedBytes } = this.#clientStream
+    // While a person is waited for, the client is read, within bounds: else its end would go unnoticed.
+    const isWaiting = isHeld && !(this.#access.isWaiting && bufferedBytes < limits.waitingInputBytesMax)
+    if (this.#isBackendFull || isWaiting || this.#unrecordedBytes > unrecordedBytesMax) client.pause()
     else client.resume()
   }
 
@@ -266,6 +291,7 @@ export class Session {
     } catch (error) {
       return this.#crash(error)
     }
+    if (this.#untold.length > 0) this.#tellAll()
     if (this.#clientStream.isHeld) this.#resumeClient()
     if (this.#ending !== null) this.#endIfIdle()
   }
@@ -276,6 +302,17 @@ export class Session {
     if (this.#discardedBytes > limits.discardedBytesMax) this.#parts.backend.socket.destroy()
   }
 
+  /** A message of the gateway's own goes to the client, between two of PostgreSQL's. */
+  #tell(message: Buffer): void {
+    this.#untold.push(message)
+    this.#tellAll()
+  }
+
+  #tellAll(): void {
+    if (this.#isOver || this.#backendStream.isInsideMessage) return
+    for (const message of this.#untold.splice(0)) this.#deliver(message)
+  }
+
   #deliver(bytes: Buffer): void {
     const { client, backend } = this.#parts
     if (client.writable && !client.write(bytes)) backend.socket.pause()
@@ -284,6 +321,7 @@ export class Session {
   /** The client will send no more; it still gets its answers, as from PostgreSQL itself. */
   #finishClient(): void {
     this.#hasClientFinished = true
+    if (this.#access.isWaiting) return this.#close('client_lost')
     if (this.#clientStream.isHeld || this.#unrecordedBatches > 0) return
     this.#parts.backend.socket.end()
   }
@@ -319,8 +357,9 @@ export class Session {
   #close(how: SessionEnd, sqlstate: string | null = this.#fatalSqlstate): void {
     if (this.#isOver) return
     this.#isOver = true
-    clearTimeout(this.#expiryTimer)
+    this.#expiry?.disarm()
     this.#clientStream.stop()
+    this.#access.end(how === 'client_lost' ? 'client_lost' : 'session_ended')
     const { client, backend, services } = this.#parts
     const gone = goneOf(backend.socket)
     this.#context.protection?.underWay.close(gone)
@@ -350,36 +389,9 @@ export class Session {
     this.#endWith('protocol_violation', error)
   }
 
-  #armExpiry(): void {
-    const leftMs = this.#parts.principal.expiresAtMs - Date.now()
-    if (leftMs > 0) {
-      this.#expiryTimer = setTimeout(() => this.#armExpiry(), Math.min(leftMs, timerMsMax))
-      return
-    }
-    const error = new PosternError('session_expired', 'terminating connection: the token has expired', {
-      hint: 'Run `postern token` for a fresh token and connect again.',
-    })
-    this.endAtBoundary('expired', error)
-    if (this.#isOver) return
-    this.#expiryTimer = setTimeout(() => this.endNow('expired', error), this.#parts.expiryGraceMs)
-  }
-
   #encodeMembers(): Buffer {
     const { id, principal, database, clientFacts } = this.#parts
     const client = { ...clientFacts, application: this.#exchange.settings.application }
     return sessionMembers({ session: id, principal, client, database: database.resource.name })
   }
-}
-
-/** Whether PostgreSQL has closed the connection, which it does when it has done all that was asked on it. */
-async function goneOf(socket: Socket): Promise<boolean> {
-  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
-  return socket.readableEnded
-}
-
-/** Whoever does not take his last bytes in good time loses them. */
-function destroyInTime(socket: Socket): void {
-  if (socket.closed) return
-  const timer = setTimeout(() => socket.destroy(), limits.closePatienceMs).unref()
-  socket.once('close', () => clearTimeout(timer))
 }

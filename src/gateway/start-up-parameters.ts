@@ -53,7 +53,10 @@ function command(name: string): Command {
  * How the client wants to be asked for its token: `-c postern.login=oauth` or `=password` in `options`. A client of
  * OAUTHBEARER has to say so, since it would be asked for a password otherwise, and one of the other sort vice versa.
  */
-export function loginMethod(parameters: ReadonlyMap<string, string>, otherwise: LoginMethod): LoginMethod {
+export function loginMethod<Otherwise>(
+  parameters: ReadonlyMap<string, string>,
+  otherwise: Otherwise,
+): LoginMethod | Otherwise {
   const asked = settingsOf(parameters).findLast(({ name }) => name === 'postern.login')?.value
   if (asked === undefined) return otherwise
   if (asked === 'oauth' || asked === 'password') return asked

@@ -1,82 +1,28 @@
 import type { SessionFacts, StatementRequest } from '../core/decision.ts'
-import { PosternError, sqlstateOf } from '../core/errors.ts'
+import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
-import type { Principal } from '../core/principal.ts'
 import { opaqueStatement, type StatementAnalysis, type TextAnalysis } from '../core/statement.ts'
 import { readStatementText } from './lexing.ts'
-import type { Lookup, SessionNames } from './names.ts'
+import { needsOf, type UsedApproval } from './needs.ts'
 import type { Execution, Portal } from './operations.ts'
 import type { Protected } from './protection.ts'
-import { boundText, parameterRedaction, policiesMember, type RedactsParameter } from './record.ts'
-import { refusalOf, refusalOfDecision, type Refusal, refuseWith } from './refusal.ts'
-import type { GatewayDatabase, Redaction, Services, StatementForm } from './services.ts'
-import type { SessionProtection } from './session-protection.ts'
-import type { SessionSettings } from './settings.ts'
-
-/** What a statement needs to know of its session. */
-export interface StatementContext {
-  readonly principal: Principal
-  readonly database: Pick<GatewayDatabase, 'resource' | 'sql'>
-  readonly client: { readonly address: string; readonly isTls: boolean }
-  readonly names: SessionNames
-  readonly settings: SessionSettings
-  /** The members that every entry of the session carries. */
-  readonly members: Buffer
-  /** What is classified and what of it may be seen; null in a database without classification. */
-  readonly protection: SessionProtection | null
-}
-
-/** A statement that may run, and by which policies; good for as long as what it was decided by stays the same. */
-export interface Allowed {
-  readonly version: number
-  readonly epoch: number
-  readonly minute: number
-  /** The `"policies"` member of its entries, and what is said there of what it touches. */
-  readonly members: string
-  readonly protection: Protected | null
-  /** What was fixed when the cursor that it fetches from was declared. */
-  readonly fixed: Protected | null
-}
-
-/** Where a statement stands in its text. */
-export interface Place {
-  /** How many statements the text holds. */
-  readonly count: number
-  /** What the statements before it define, by name. */
-  readonly prepared: ReadonlyMap<string, StatementAnalysis>
-  readonly declared: ReadonlyMap<string, StatementAnalysis>
-  /** Whether a statement before it may change a setting, such as the search path. */
-  readonly followsSetting: boolean
-  /** Whether a statement before it may change the catalog. */
-  readonly followsChange: boolean
-}
-
-const alone: Place = {
-  count: 1,
-  prepared: new Map(),
-  declared: new Map(),
-  followsSetting: false,
-  followsChange: false,
-}
-
-/** What a statement does with classified columns, for as long as all of this is the same. */
-interface KnownProtection {
-  readonly schema: object
-  readonly basis: object
-  readonly searchPath: readonly string[] | null
-  readonly protection: Protected
-}
-
-const impatience = { isPatient: () => false }
-
-/** What EXECUTE or FETCH stands for. */
-interface Meaning {
-  readonly statement: StatementAnalysis
-  readonly fixed: Protected | null
-}
-
-/** May run, may not, or cannot be said before PostgreSQL has answered what was sent earlier. */
-export type Verdict = { readonly allowed: Allowed } | { readonly refusal: Refusal } | 'undecided'
+import { boundText, parameterRedaction, policiesMember, redactedSql, type RedactsParameter } from './record.ts'
+import { refusalOf, refusalOfDecision, type Refusal } from './refusal.ts'
+import type { IsName, Redaction, Services, StatementForm } from './services.ts'
+import {
+  type Allowed,
+  alone,
+  impatience,
+  type KnownProtection,
+  type Meaning,
+  meaning,
+  needed,
+  type Place,
+  type StatementContext,
+  type Verdict,
+  withNeeds,
+} from './statement-parts.ts'
+import { catalogUnavailable, creationRefusal, unrecordable } from './statement-refusals.ts'
 
 /**
  * The way of one statement, from its bytes to the intent entry: analyse, decide, record. The steps are separate calls
@@ -118,14 +64,21 @@ export class StatementWay {
     if (protection instanceof PosternError) return { refusal: refusalOf(protection) }
     const verdict = this.#decideOne(statement, { place, protection, fixed: means?.fixed ?? null })
     const others = means === null || 'refusal' in verdict ? verdict : this.#decideMeaning(means, place, protection)
-    if ('refusal' in others || protection === null || this.#session.protection === null) return others
+    if ('refusal' in verdict) return verdict
+    if ('refusal' in others) return others
+    const allowed = withNeeds(
+      others.allowed,
+      needed(statement, { means, own: verdict.allowed, others: others.allowed }),
+    )
+    if (protection === null || this.#session.protection === null) return { allowed }
     const { view } = this.#session.protection
     const error =
       view.refusal(protection, place) ??
       view.writeRefusal(protection, null) ??
       creationRefusal(protection, this.#session.protection)
     if (error !== null) return { refusal: refusalOf(error) }
-    return statement.names.executes === null ? others : (this.#checkArguments(statement, protection) ?? others)
+    const refused = statement.names.executes === null ? null : this.#checkArguments(statement, protection)
+    return refused ?? { allowed }
   }
 
   /** Whether the parameters of a Bind are what masking put in the place of values; null where they are not. */
@@ -143,10 +96,15 @@ export class StatementWay {
   record(
     statement: StatementAnalysis,
     allowed: Allowed,
-    how: { readonly members: string; readonly portal: Portal | null },
+    how: { readonly members: string; readonly portal: Portal | null; readonly approval: UsedApproval | null },
   ): Execution {
     const { protection, fixed } = allowed
-    const members = how.members === '' ? allowed.members : `${allowed.members},${how.members}`
+    const { approval } = how
+    // Whoever calls has seen to it; this is the last place where it could be forgotten.
+    const isCovered = approval !== null || how.portal?.isApproved === true
+    if (allowed.needs !== null && !isCovered) throw new Error('what needs approval was not approved')
+    const approved = approval === null ? '' : `,"approval":${JSON.stringify(approval)}`
+    const members = (how.members === '' ? allowed.members : `${allowed.members},${how.members}`) + approved
     const intent = this.#append('intent', members, statement)
     // The journal took nothing in: its backlog is full. What cannot be recorded does not run.
     if (intent === 0) throw unrecordable()
@@ -161,9 +119,20 @@ export class StatementWay {
       protection,
       fixed: fixedThen === protection ? null : fixedThen,
       portal,
+      isApproved: approval !== null,
       masks: undefined,
       copyMasker: null,
     }
+  }
+
+  /** Whether a statement that runs would still be let through as it was, by what is held and policy says now. */
+  mayGoOn({ statement, protection, isApproved }: Execution): boolean {
+    const verdict = this.decide(statement)
+    if (verdict === 'undecided' || 'refusal' in verdict) return false
+    const { allowed } = verdict
+    if (allowed.needs !== null && !isApproved) return false
+    // What its rows are masked by was fixed when it began: where something is masked now, that may be too little.
+    return allowed.protection === protection || allowed.protection?.isScrubbing !== true
   }
 
   /** The schema in force, by its key; null in a database without classification. */
@@ -189,6 +158,16 @@ export class StatementWay {
     return this.#redactions.get(statement) ?? 'redacted'
   }
 
+  /** A statement's text as it is recorded, for those who may not see the values in it. */
+  redactedText(statement: StatementAnalysis): string {
+    const by = { redaction: this.redactionOf(statement), redacts: this.#services.redaction, isName: this.#isName }
+    return redactedSql(statement, by).sql
+  }
+
+  get #isName(): IsName | undefined {
+    return this.#session.protection?.view.isName
+  }
+
   /** A statement that PostgreSQL gets to see before it is run, if ever: Parse analyses it there, Bind plans it. */
   recordPrepare(statement: StatementAnalysis, how: string): void {
     this.#append('prepare', how, statement)
@@ -202,8 +181,7 @@ export class StatementWay {
   }
 
   #membersOf(statement: StatementAnalysis, form: StatementForm): Buffer {
-    const isName = this.#session.protection?.view.isName
-    return this.#services.statementMembers(statement, form, this.redactionOf(statement), isName)
+    return this.#services.statementMembers(statement, form, this.redactionOf(statement), this.#isName)
   }
 
   #append(type: 'intent' | 'prepare' | 'refusal', members: string, statement: StatementAnalysis): number {
@@ -226,16 +204,17 @@ export class StatementWay {
     if (name === null) return null
     if (executes !== null) {
       const prepared = place.prepared.get(name)
-      if (prepared !== undefined) return { statement: prepared, fixed: null }
+      if (prepared !== undefined) return { statement: prepared, fixed: null, isApproved: false }
       const lookup = this.#session.names.prepared(name)
-      return meaning(lookup, (found) => ({ statement: found.statement, fixed: null }), statement)
+      return meaning(lookup, (found) => ({ statement: found.statement, fixed: null, isApproved: false }), statement)
     }
     const declared = place.declared.get(name)
-    if (declared !== undefined) return { statement: declared, fixed: null }
+    // Behind its DECLARE in the same text, it is asked for with that.
+    if (declared !== undefined) return { statement: declared, fixed: null, isApproved: false }
     const lookup = this.#session.names.portal(name)
     return meaning(
       lookup,
-      ({ prepared, protection }) => ({ statement: prepared.statement, fixed: protection }),
+      ({ prepared, protection, isApproved }) => ({ statement: prepared.statement, fixed: protection, isApproved }),
       statement,
     )
   }
@@ -299,6 +278,7 @@ export class StatementWay {
     const { policy } = this.#services
     const { settings, principal, database } = this.#session
     const nowMs = Date.now()
+    const holding = this.#session.holding.at(nowMs)
     const minute = policy.usesTime ? Math.floor(nowMs / 60_000) : 0
     const statementCount = place.count
     // While the search path is uncertain a decision is good for this moment only.
@@ -308,6 +288,7 @@ export class StatementWay {
     if (
       known !== undefined &&
       known.version === policy.version &&
+      known.holding === holding &&
       known.epoch === settings.epoch &&
       known.minute === minute &&
       known.protection === protection &&
@@ -319,7 +300,7 @@ export class StatementWay {
     const searchPath = isCertain ? settings.searchPath : null
     const request: StatementRequest = {
       principal,
-      accessRoles: [],
+      accessRoles: holding.roles,
       database: database.resource,
       session: this.sessionFacts(),
       statement,
@@ -330,14 +311,17 @@ export class StatementWay {
       nowMs,
     }
     const decision = policy.decideStatement(request)
-    if (decision.effect === 'deny') {
+    const isAskable = this.#services.approvals !== null
+    const needs =
+      decision.effect === 'deny' && decision.reason === 'needs_approval' && isAskable ? needsOf(decision) : null
+    if (decision.effect === 'deny' && needs === null) {
       const permittedSchema = (searchPath ?? []).find(
         (schema) => policy.decideStatement({ ...request, searchPath: [schema] }).effect === 'allow',
       )
       return { refusal: refusalOfDecision(decision, { ...statement, permittedSchema }) }
     }
     const members = policiesMember(decision.policies) + (protection?.members ?? '')
-    const allowed = { version, epoch: settings.epoch, minute, members, protection, fixed }
+    const allowed = { version, epoch: settings.epoch, minute, holding, needs, members, protection, fixed }
     if (isKeepable) this.#allowed.set(statement, allowed)
     return { allowed }
   }
@@ -351,48 +335,4 @@ export class StatementWay {
     }
     return this.#facts.facts
   }
-}
-
-/** What PostgreSQL itself would say of a text that does not parse, for those who may not run what Postern cannot read. */
-export function syntaxRefusal(error: NonNullable<TextAnalysis['syntaxError']>): Refusal {
-  return refuseWith({ code: sqlstateOf('statement_unparsable'), message: error.message, position: error.position })
-}
-
-function unrecordable(): PosternError {
-  return new PosternError('journal_unavailable', 'the statement cannot be recorded, so it is not run', {
-    hint: 'Try again shortly. If it persists, tell whoever runs this gateway: its log says what to check.',
-  })
-}
-
-/** Why a relation cannot be made of masked columns now: elsewhere its name was decided to mean another one. */
-function creationRefusal(protection: Protected, session: SessionProtection): PosternError | null {
-  const { creates } = protection.lineage
-  if (creates === null || creates.isTemporary || !protection.isScrubbing) return null
-  if (!session.underWay.isMeantElsewhere(creates.name)) return null
-  return new PosternError(
-    'masking_refused',
-    `${creates.name} cannot be made of masked columns now, because a statement that may mean it is under way in another session`,
-    { hint: 'Try again when that is over, or choose another name.' },
-  )
-}
-
-function catalogUnavailable(): PosternError {
-  return new PosternError(
-    'catalog_unavailable',
-    "the database's catalog could not be read, so that nobody can say what is classified in this statement",
-    { hint: 'Try again shortly. If it persists, tell whoever runs this gateway: its log says what failed.' },
-  )
-}
-
-function meaning<T>(
-  lookup: Lookup<T>,
-  meaningOf: (found: T) => Meaning,
-  user: StatementAnalysis,
-): Meaning | 'undecided' {
-  if (lookup === 'undecided') return lookup
-  if (lookup === 'unknown') {
-    const reason = `${user.kind} of a name that Postern has not seen defined`
-    return { statement: opaqueStatement(user.sql, reason), fixed: null }
-  }
-  return meaningOf(lookup.found)
 }

@@ -12,6 +12,7 @@ export function newExecution(statement: StatementAnalysis): Execution {
     protection: null,
     fixed: null,
     portal: null,
+    isApproved: false,
     masks: undefined,
     copyMasker: null,
   }

@@ -1,0 +1,80 @@
+import { limits } from '../core/limits.ts'
+import { PosternError } from '../core/errors.ts'
+import type { StatementAnalysis } from '../core/statement.ts'
+import { type FactSources, type Run, wantedOf } from './approval-facts.ts'
+import type { SessionApprovals, Sought } from './approvals.ts'
+import type { Needs, Ticket } from './needs.ts'
+import type { Portal } from './operations.ts'
+import { refusalOf } from './refusal.ts'
+import type { Allowed } from './statement-parts.ts'
+
+/** What the client's messages ask of the session's approvals. */
+export class ApprovalsOfMessages {
+  readonly #approvals: SessionApprovals
+  readonly #sources: FactSources
+  /** What EXECUTE stands for, now. */
+  readonly #meaningOf: (statement: StatementAnalysis) => StatementAnalysis | null
+
+  constructor(
+    approvals: SessionApprovals,
+    parts: {
+      readonly sources: FactSources
+      readonly meaningOf: (statement: StatementAnalysis) => StatementAnalysis | null
+    },
+  ) {
+    this.#approvals = approvals
+    this.#sources = parts.sources
+    this.#meaningOf = parts.meaningOf
+  }
+
+  /** The approval of a text that is sent as it is: asked for, and used up. */
+  run(text: {
+    readonly needs: Needs
+    readonly sql: Buffer
+    readonly statements: readonly StatementAnalysis[]
+    readonly allowed: readonly Allowed[]
+  }): ReturnType<SessionApprovals['use']> {
+    const sql = text.sql.toString('utf8')
+    if (sql.length > limits.approvalTextCharsMax) return tooLong(sql.length)
+    const statements = text.statements.map((statement, index) => this.#part(statement, text.allowed[index]))
+    return this.#approvals.run(wantedOf({ needs: text.needs, sql, statements, bound: null }, this.#sources))
+  }
+
+  /** The approval of a prepared statement with its parameters: asked for, and used up by its Execute. */
+  seekBound(portal: Portal, allowed: Allowed): Sought {
+    const { bind, prepared } = portal
+    const { needs } = allowed
+    if (bind === null || needs === null) throw new Error('nothing is bound that needs an approval')
+    const { sql } = prepared.statement
+    const size = bind.parameters.reduce((sum, bytes) => sum + (bytes?.length ?? 0), sql.length)
+    if (size > limits.approvalTextCharsMax) return tooLong(size)
+    const run: Run = { needs, sql, statements: [this.#part(prepared.statement, allowed)], bound: { bind, prepared } }
+    return this.#approvals.seek(wantedOf(run, this.#sources))
+  }
+
+  use(ticket: Ticket, needs: Needs): ReturnType<SessionApprovals['use']> {
+    return this.#approvals.use(ticket, needs)
+  }
+
+  treated(): void {
+    this.#approvals.treated()
+  }
+
+  #part(statement: StatementAnalysis, allowed: Allowed | undefined): Run['statements'][number] {
+    return { statement, protection: allowed?.protection ?? null, means: this.#meaningOf(statement) }
+  }
+}
+
+/** An approver has to be able to look at all of it. */
+function tooLong(chars: number): { readonly refusal: ReturnType<typeof refusalOf> } {
+  const bound = String(limits.approvalTextCharsMax)
+  return {
+    refusal: refusalOf(
+      new PosternError(
+        'limit_exceeded',
+        `a statement of ${String(chars)} characters is more than an approver can be asked to look at (${bound})`,
+        { hint: 'Split it, or load large data by COPY.' },
+      ),
+    ),
+  }
+}
