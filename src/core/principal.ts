@@ -1,3 +1,5 @@
+import type { TokenId } from './ids.ts'
+
 /** What sort of party a principal is; Cedar entity types carry the same names, capitalised. */
 export type PrincipalKind = 'human' | 'service' | 'agent'
 
@@ -21,4 +23,9 @@ export interface Principal extends Subject {
   readonly tokenId: string | undefined
   /** When access ends: milliseconds since the epoch, the issuer's leeway included. */
   readonly expiresAtMs: number
+  /**
+   * Set where the party logged in with a session token of Postern's own: it is good for that database only, and its
+   * sessions hold that access role and no other.
+   */
+  readonly sessionToken?: { readonly id: TokenId; readonly role: string | null; readonly database: string }
 }
