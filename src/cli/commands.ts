@@ -25,6 +25,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./classify.ts')).classifyCommand(),
   },
   {
+    name: 'policy',
+    description: 'check, test and explain policies before they are in force',
+    load: async () => (await import('./policy.ts')).policyCommand(),
+  },
+  {
     name: 'serve',
     description: 'run the gateway',
     load: async () => (await import('./serve.ts')).serveCommand(),

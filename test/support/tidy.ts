@@ -62,7 +62,7 @@ const libraries: ReadonlyMap<string, readonly string[]> = new Map([
   ['commander', ['cli']],
   ['@clack/prompts', ['cli']],
   ['picocolors', ['cli']],
-  ['yaml', ['config', 'classification']],
+  ['yaml', ['config', 'classification', 'policy']],
   ['zod', ['config']],
   ['pino', ['main', 'databases']],
 ])
