@@ -65,6 +65,16 @@ export function loginMethod<Otherwise>(
   })
 }
 
+/**
+ * The settings `postern.*` that a start-up packet would make, folded, however they are written. All but `postern.login`
+ * are for the gateway to give.
+ */
+export function forgedSettings(parameters: ReadonlyMap<string, string>): readonly string[] {
+  return settingsOf(parameters)
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith('postern.') && name !== 'postern.login')
+}
+
 interface Setting {
   /** Folded as PostgreSQL folds it. */
   readonly name: string
