@@ -68,13 +68,13 @@ function gatewayOf(path: string | undefined): GatewayLocation | null {
 }
 
 /** Listening on every address, the gateway is on this machine too. */
-const anyAddress: ReadonlyMap<string, string> = new Map([
+export const anyAddress: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],
 ])
 
 /** The certificate file where it is its own authority, so that trying things out needs no second file. */
-function selfSigned(file: string): string | undefined {
+export function selfSigned(file: string): string | undefined {
   try {
     const certificate = new X509Certificate(readFileSync(file))
     return certificate.checkIssued(certificate) ? file : undefined

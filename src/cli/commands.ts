@@ -38,8 +38,8 @@ export const commandTable: readonly CommandEntry[] = [
     name: 'token',
     description: 'print a token to present as the password, logging in if need be',
     load: async () => {
-      const [{ tokenCommand }, { clientDeps }] = await Promise.all([import('./token.ts'), import('./client-deps.ts')])
-      return tokenCommand(clientDeps())
+      const [{ tokensCommand }, deps] = await Promise.all([import('./access-token.ts'), accessDeps()])
+      return tokensCommand(deps)
     },
   },
   {
@@ -54,6 +54,51 @@ export const commandTable: readonly CommandEntry[] = [
     },
   },
   {
+    name: 'requests',
+    description: 'show the requests that wait for your answer and your own, or one of them in full',
+    load: async () => (await import('./requests.ts')).requestsCommand(await accessDeps()),
+  },
+  {
+    name: 'approve',
+    description: 'say yes to a request, after showing what it is',
+    load: async () => (await import('./requests.ts')).approveCommand(await accessDeps()),
+  },
+  {
+    name: 'deny',
+    description: 'say no to a request, for good, after showing what it is',
+    load: async () => (await import('./requests.ts')).denyCommand(await accessDeps()),
+  },
+  {
+    name: 'withdraw',
+    description: 'take your own request back',
+    load: async () => (await import('./requests.ts')).withdrawCommand(await accessDeps()),
+  },
+  {
+    name: 'roles',
+    description: 'show the access roles that you may ask for, take or approve',
+    load: async () => (await import('./access-request.ts')).rolesCommand(await accessDeps()),
+  },
+  {
+    name: 'request',
+    description: 'ask for an access role for a while, or for more time with one',
+    load: async () => (await import('./access-request.ts')).requestCommand(await accessDeps()),
+  },
+  {
+    name: 'grants',
+    description: 'show who holds which access role, or review one that was taken',
+    load: async () => (await import('./access-grants.ts')).grantsCommand(await accessDeps()),
+  },
+  {
+    name: 'revoke',
+    description: 'end grants now, in open sessions too: one, or all of a principal or of an access role',
+    load: async () => (await import('./access-grants.ts')).revokeCommand(await accessDeps()),
+  },
+  {
+    name: 'sessions',
+    description: 'show the open sessions that you may see',
+    load: async () => (await import('./access-grants.ts')).sessionsCommand(await accessDeps()),
+  },
+  {
     name: 'audit',
     description: 'read, search and verify the journal',
     load: async () => {
@@ -65,3 +110,7 @@ export const commandTable: readonly CommandEntry[] = [
     },
   },
 ]
+
+async function accessDeps() {
+  return (await import('./access-deps.ts')).accessDeps()
+}

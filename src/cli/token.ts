@@ -65,12 +65,24 @@ export function tokenCommand(deps: TokenDeps): Command {
     .option('--config <file>', 'take issuer and client id from this postern.yaml')
     .option('--fresh', 'log in anew even if a token is cached')
     .option('--json', 'print an object with the token, the name in it and its expiry')
-    .action(async (options: LoginOptions & { json?: boolean }) => {
-      const preset = presetToken(deps.env)
-      const obtained = preset ?? (await obtainToken(await chooseLogin(options, deps), deps, options))
-      const text = options.json === true ? toJson(obtained, await deps.loadLogins(options.config)) : obtained.token
-      deps.writeOut(`${text}\n`)
-    })
+    .action((options: TokenOptions) => printToken(options, deps))
+}
+
+/** What `postern token` is told. */
+export interface TokenOptions extends LoginOptions {
+  readonly json?: boolean
+}
+
+/** Prints the token of the identity provider, which is all that `postern token` does unless it is asked for another. */
+export async function printToken(options: TokenOptions, deps: TokenDeps): Promise<void> {
+  const obtained = await presentedToken(options, deps)
+  const text = options.json === true ? toJson(obtained, await deps.loadLogins(options.config)) : obtained.token
+  deps.writeOut(`${text}\n`)
+}
+
+/** The token that speaks for the person or job at this command line: POSTERN_TOKEN, or the one of a log-in. */
+export async function presentedToken(options: LoginOptions, deps: TokenDeps): Promise<ObtainedToken> {
+  return presetToken(deps.env) ?? (await obtainToken(await chooseLogin(options, deps), deps, options))
 }
 
 /** The token of `POSTERN_TOKEN`, which wins over everything: CI jobs bring their own. */

@@ -11,7 +11,7 @@ export interface SlackPeople {
   /** Whether the confirmed e-mail of a member of our own workspace says who it is. */
   readonly trustEmail: boolean
   /** Slack user ids by the e-mail of who it is: what an operator wrote down counts without `trustEmail`. */
-  readonly users: ReadonlyMap<string, string>
+  readonly users?: ReadonlyMap<string, string>
   /** The principal of an e-mail, with groups from the configuration; null where nobody is known by it. */
   resolvePrincipal(email: string): Promise<Principal | null>
   /** Gives an answer. Rejects with a PosternError where it does not count. */
@@ -109,7 +109,7 @@ async function principalOf(
   user: string,
   { api, people, signal }: { api: SlackApi; people: SlackPeople; signal: AbortSignal },
 ): Promise<Principal> {
-  const email = people.users.get(user) ?? (people.trustEmail ? await emailOf(user, api, signal) : null)
+  const email = people.users?.get(user) ?? (people.trustEmail ? await emailOf(user, api, signal) : null)
   const principal = email === null ? null : await people.resolvePrincipal(email)
   if (principal !== null) return principal
   throw new PosternError('access_refused', 'Slack does not tell Postern who you are', {

@@ -148,7 +148,7 @@ export class Slack {
 
   /** Buttons that can never count are not shown. */
   #canAnswer(): boolean {
-    return this.#options.trustEmail || this.#options.users.size > 0
+    return this.#options.trustEmail || (this.#options.users?.size ?? 0) > 0
   }
 
   #post(message: SlackMessage, signal: AbortSignal): Promise<SlackAnswer> {
