@@ -83,17 +83,22 @@ export function listOf<T>(decoder: Decoder<T>): Decoder<readonly T[]> {
   }
 }
 
+/** How a member is read: one that the type lets be absent is left out where it is. */
+type Member<T, K extends keyof T> =
+  Partial<Pick<T, K>> extends Pick<T, K> ? { readonly ifPresent: Decoder<Exclude<T[K], undefined>> } : Decoder<T[K]>
+
 /** An object with these members; members that the shape does not name are left out. */
-export function object<T extends object>(shape: { readonly [K in keyof T]-?: Decoder<T[K]> }): Decoder<T> {
-  const members = Object.entries<Decoder<unknown>>(shape)
+export function object<T extends object>(shape: { readonly [K in keyof T]-?: Member<T, K> }): Decoder<T> {
+  const members = Object.entries<Decoder<unknown> | { readonly ifPresent: Decoder<unknown> }>(shape)
   return (value, path) => {
     const known = record(value, path)
-    return Object.fromEntries(
-      members.map(([name, decoder]) => [
-        name,
-        decoder(Object.hasOwn(known, name) ? known[name] : undefined, `${path}.${name}`),
-      ]),
-    ) as T
+    const read: Record<string, unknown> = {}
+    for (const [name, member] of members) {
+      const given = Object.hasOwn(known, name) ? known[name] : undefined
+      if (typeof member === 'function') read[name] = member(given, `${path}.${name}`)
+      else if (given !== undefined) read[name] = member.ifPresent(given, `${path}.${name}`)
+    }
+    return read as T
   }
 }
 

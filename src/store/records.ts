@@ -51,7 +51,7 @@ export const party: Decoder<Party> = object<Party>({
   actors: listOf(subject),
 })
 
-const principalAlone = object<Omit<Principal, 'sessionToken'>>({
+const principal = object<Principal>({
   issuer: plainText,
   subject: plainText,
   name: plainText,
@@ -60,21 +60,16 @@ const principalAlone = object<Omit<Principal, 'sessionToken'>>({
   actors: listOf(subject),
   authenticationMethods: listOf(text),
   tokenId: absentable(text),
+  issuedAtMs: { ifPresent: whole },
   expiresAtMs: whole,
+  sessionToken: {
+    ifPresent: object<NonNullable<Principal['sessionToken']>>({
+      id: named<TokenId>(),
+      role: nullable(text),
+      database: text,
+    }),
+  },
 })
-
-const sessionTokenOf = object<NonNullable<Principal['sessionToken']>>({
-  id: named<TokenId>(),
-  role: nullable(text),
-  database: text,
-})
-
-const principal: Decoder<Principal> = (value, path) => {
-  const alone = principalAlone(value, path)
-  const { sessionToken } = record(value, path)
-  if (sessionToken === undefined) return alone
-  return { ...alone, sessionToken: sessionTokenOf(sessionToken, `${path}.sessionToken`) }
-}
 
 const requirement = object<ApprovalRequirement>({
   by: text,
