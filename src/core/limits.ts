@@ -87,6 +87,9 @@ export const limits = {
   approvalTextCharsMax: 1_000_000,
   /** What a client may send behind a statement that waits for approval before it is read no further. */
   waitingInputBytesMax: 1024 * 1024,
+  /** Requests that wait for an answer at a time: of one principal, and of all. */
+  requestsPerPrincipalMax: 100,
+  pendingRequestsMax: 10_000,
   /** Connections that ask PostgreSQL about waiting statements, those that wait for one, and how long an answer may take. */
   explainsAtOnceMax: 2,
   explainsWaitingMax: 20,
@@ -224,10 +227,30 @@ export const limits = {
   accessSweepMs: 3_000,
   /** How often an approval that its own gateway has not put on record yet is looked at again. */
   accessUnrecordedPollMs: 200,
+  /** Changes of access that are not on record yet, beyond which nothing new is begun. */
+  unrecordedChangesMax: 10_000,
   /** Requests that are closed within one transaction. */
   closingsPerChangeMax: 50,
   /** How long stopping waits for what is still to be written. */
   accessCloseMsMax: 2_000,
   /** Differences between store and journal that one comparison tells of. */
   differencesMax: 1_000,
+  /** Connections over which database roles are made and dropped at a time, and how many more may wait for one. */
+  roleConnectionsMax: 4,
+  roleChangesWaitingMax: 1_000,
+  /** Objects that one GRANT names. */
+  grantObjectsMax: 200,
+  /** Objects that one database role may have privileges on. */
+  rolePrivilegesMax: 50_000,
+  /** One statement that makes or drops a database role, and how long it waits for a lock. */
+  roleStatementMsMax: 30_000,
+  roleLockWaitMsMax: 5_000,
+  /** How long the last statement of a database role may take to end before the role is left to the next sweep. */
+  roleSessionEndMsMax: 5_000,
+  /** How long after its end a database role of another gateway counts as left behind. */
+  roleGraceMs: 300_000,
+  /** How long a set of privileges that no database role has is kept for the next one. */
+  rolePrivilegesKeptMs: 3_600_000,
+  /** Roles that one sweep looks at. */
+  rolesPerSweepMax: 1_000,
 } as const

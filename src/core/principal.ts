@@ -21,6 +21,8 @@ export interface Principal extends Subject {
   readonly authenticationMethods: readonly string[]
   /** The `jti` of the token where it has one. */
   readonly tokenId: string | undefined
+  /** When its token was issued, to the second; absent where the issuer does not say. */
+  readonly issuedAtMs?: number
   /** When access ends: milliseconds since the epoch, the issuer's leeway included. */
   readonly expiresAtMs: number
   /**
