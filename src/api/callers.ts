@@ -68,9 +68,14 @@ export async function callerOf(c: Context<ApiEnv>, callers: Callers): Promise<Ca
     return await byCookie(cookie ?? '', callers)
   } catch (error) {
     const isFailure = error instanceof PosternError && httpStatusOf(error.code) === 401
-    if (isFailure) callers.addresses.charge(addressOf(c), callers.rates.failureCost, callers.services.now())
+    if (isFailure) chargeFailure(c, callers)
     throw error
   }
+}
+
+/** Counts a failed authentication for the address that it came from. */
+export function chargeFailure(c: Context<ApiEnv>, { addresses, rates, services }: Callers): void {
+  addresses.charge(addressOf(c), rates.failureCost, services.now())
 }
 
 /** Refuses an unsafe request of a browser that a page of another site may have made (RFC 6265bis section 8.8.2). */
@@ -104,7 +109,11 @@ async function byHeader(header: string, services: ApiServices): Promise<Caller> 
       hint: 'Get a token with: postern token',
     })
   }
-  return { by: await services.identify(token, services.now()), session: null }
+  const by = await services.identify(token, services.now())
+  if (by.sessionToken === undefined) return { by, session: null }
+  throw new PosternError('access_refused', 'a session token opens database sessions, and nothing else', {
+    hint: 'Use a token of your identity provider here: postern token',
+  })
 }
 
 async function byCookie(id: string, { services, sessions }: Callers): Promise<Caller> {
