@@ -365,7 +365,7 @@ export class DatabaseProtection implements Protects {
 
   /** A copy of what was worked out is no more than that. */
   #isExpression(direct: ColumnKey | null): boolean {
-    return direct === null || this.#classification?.columns.get(direct)?.masking.function === 'redact'
+    return direct === null || this.#classification?.columns.get(direct)?.isExpression === true
   }
 
   #tagsOf(sources: Sources): { readonly tags: readonly Tag[]; readonly from: readonly ColumnKey[] } {

@@ -266,7 +266,8 @@ function classifiedColumns(
       const asTagged = strictestMasking(tags, file.tags)
       const masking: MaskingRule = isExpression === true && asTagged.function !== 'null' ? redact : asTagged
       const origin = found.origins.get(key) ?? 'derived'
-      columns.set(key, { key, ...namesOf(relation), column: name, tags, masking, origin })
+      const made = isExpression === true ? { isExpression } : {}
+      columns.set(key, { key, ...namesOf(relation), column: name, tags, masking, origin, ...made })
     }
   }
   return columns

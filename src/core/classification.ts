@@ -29,6 +29,8 @@ export interface ClassifiedColumn {
   /** What its tags say, the strictest where they differ: null, redact, pseudonym, year, partial. */
   readonly masking: MaskingRule
   readonly origin: TagOrigin
+  /** Set where a statement that made its table worked the values out: no one of them is a value as it is. */
+  readonly isExpression?: boolean
 }
 
 /** Which columns of one database carry which tags, resolved against one catalog snapshot. Plain data. */

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { columnKey } from '../../core/catalog.ts'
 import type { CatalogColumn, CatalogRelation, ColumnKey } from '../../core/catalog.ts'
+import { noSources } from '../../core/lineage.ts'
 import type { Sources } from '../../core/lineage.ts'
 import type { Trace } from './context.ts'
 import { literalsOf } from './literals.ts'
 import { describeColumns } from './names.ts'
-import { areTagsCarried, isNone, only } from './sources.ts'
+import { areTagsCarried, isNone, only, union } from './sources.ts'
 import { expressionSources } from './stored.ts'
 import type { Value } from './value.ts'
 import type { Target } from './writes.ts'
@@ -22,7 +23,7 @@ export interface Assignment {
 }
 
 /** Notes what is certain to happen with whatever is written to a relation. */
-export function noteTarget({ candidates }: Target, trace: Trace): void {
+export function noteTarget({ candidates }: Pick<Target, 'candidates'>, trace: Trace): void {
   for (const relation of candidates) {
     const name = `${relation.schema}.${relation.name}`
     if (relation.hasRules) trace.hazard(`writes to ${name}, whose rules may do something else`, 'unknown')
@@ -33,8 +34,9 @@ export function noteTarget({ candidates }: Target, trace: Trace): void {
 }
 
 /** Notes a value that is written: where its tags do not follow, only those may run it who may see the value. */
-export function assign(given: Assignment, { candidates }: Target, trace: Trace): void {
+export function assign(given: Assignment, { candidates, made }: Target, trace: Trace): void {
   const { name, value } = given
+  if (value.direct === null || given.isPart) made.set(name, union(made.get(name) ?? noSources, value.sources))
   if (candidates.length === 0) trace.observer?.assigned(null, name, value)
   for (const relation of candidates) trace.observer?.assigned(relation, name, value)
   if (candidates.length === 0) trace.hazard(`copies ${describeColumns(value.sources, trace)}`, value.sources)
@@ -73,7 +75,8 @@ function assignTo(relation: CatalogRelation, column: CatalogColumn, given: Assig
 
 /**
  * Masking functions that show a part of a value, or which values are equal, are made for the values of their column.
- * Whoever could put a piece of a value there would read that piece, and then the next.
+ * Whoever could put a piece of a value there would read that piece, and then the next. Of a placeholder nothing is read
+ * but whether there is a value: that spells another column's, piece by piece over rows that somebody makes.
  */
 function noteShownPart(
   relation: CatalogRelation,
@@ -83,13 +86,19 @@ function noteShownPart(
 ): void {
   const { columns } = trace.schema.classification
   const rule = columns.get(direct)?.masking
-  if (rule === undefined || rule.function === 'redact' || rule.function === 'null') return
+  if (rule === undefined || rule.function === 'null') return
   const from = given.value.direct
+  if (rule.function === 'redact' && (from !== null || isOwnOnly(given.value.sources, direct))) return
   const isWhole = from !== null && !given.isPart && isDeepStrictEqual(columns.get(from)?.masking, rule)
   if (isWhole) return
   const name = `${relation.schema}.${relation.name}.${column.name}`
   const { sources } = given.value
-  trace.hazard(`puts what it makes of ${describeColumns(sources, trace)} into ${name}, which is shown in part`, sources)
+  const why = rule.function === 'redact' ? 'whose NULLs may be seen' : 'which is shown in part'
+  trace.hazard(`puts what it makes of ${describeColumns(sources, trace)} into ${name}, ${why}`, sources)
+}
+
+function isOwnOnly(sources: Sources, own: ColumnKey): boolean {
+  return sources !== 'unknown' && [...sources].every((each) => each === own)
 }
 
 /** The classified column that a value ends up in: of a view the one that it shows. */

@@ -1,3 +1,4 @@
+import { columnKey } from '../../core/catalog.ts'
 import type { CatalogColumn, CatalogRelation } from '../../core/catalog.ts'
 import { noSources } from '../../core/lineage.ts'
 import type { CreatedRelation } from '../../core/lineage.ts'
@@ -5,7 +6,7 @@ import type { RelationName } from '../../core/statement.ts'
 import { relationCandidates } from '../catalog/resolve.ts'
 import type { Trace } from './context.ts'
 import type { EntryColumn } from './range-table.ts'
-import { union, unionAll } from './sources.ts'
+import { isNone, union, unionAll } from './sources.ts'
 import { addSources, derivedFrom, either, plainValue, unknownValue } from './value.ts'
 import type { Field, Value } from './value.ts'
 import { resultOfView } from './views.ts'
@@ -71,7 +72,10 @@ function shapeOf(relation: CatalogRelation, trace: Trace): Shape {
 function storedValue(relation: CatalogRelation, column: CatalogColumn, trace: Trace): Value {
   const { type, typeModifier } = column
   const { sources, direct } = trace.schema.storedSources(relation.oid, column.number)
-  const value = { ...derivedFrom(sources), direct, type, typeModifier }
+  const own = trace.schema.classification.columns.get(columnKey(relation.oid, column.number))
+  // It may be one piece of a value in each row: which rows have a piece then tells of the row.
+  const isCompared = own?.isExpression === true
+  const value = { ...derivedFrom(sources), direct, type, typeModifier, isCompared }
   const rowFields = trace.schema.fieldsOfType(type)
   if (rowFields === null) return value
   return { ...value, fields: rowFields.map((name) => ({ name, value: { ...derivedFrom(sources), direct: null } })) }
@@ -80,7 +84,7 @@ function storedValue(relation: CatalogRelation, column: CatalogColumn, trace: Tr
 function shapeOfPending(relation: CreatedRelation): Shape {
   const columns = relation.columns.map(({ name, sources, direct }) => ({
     name,
-    value: { ...plainValue, isSynthetic: false, sources, direct },
+    value: { ...plainValue, isSynthetic: false, sources, direct, isCompared: direct === null && !isNone(sources) },
   }))
   return { columns, rest: null, rowHints: noSources, rowSources: noSources }
 }

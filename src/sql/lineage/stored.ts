@@ -31,9 +31,10 @@ export function traceStoredColumn(relation: Oid, column: number, schema: Schema)
     return other !== undefined && JSON.stringify(other) === JSON.stringify(rule)
   })
   const isOwn = computed !== 'unknown' && [...computed].every((key) => key === own.direct)
+  const isMade = own.direct !== null && schema.classification.columns.get(own.direct)?.isExpression === true
   return {
     sources: unionAll([own.sources, computed, ...inherited.map(({ sources }) => sources)]),
-    direct: isAlike && isOwn ? own.direct : null,
+    direct: isAlike && isOwn && !isMade ? own.direct : null,
   }
 }
 

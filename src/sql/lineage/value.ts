@@ -208,9 +208,11 @@ export function rowOf(fields: readonly Field[], type: Oid): Value {
 export function addSources(value: Value, sources: Sources): Value {
   if (isNone(sources)) return value
   const all = union(value.sources, sources)
-  if (all === value.sources) return value
   const fields = value.fields?.map((field) => ({ ...field, value: addSources(field.value, sources) })) ?? null
-  return { ...value, sources: all, direct: null, fields }
+  if (all !== value.sources) return { ...value, sources: all, direct: null, fields }
+  // Of a row one field may have them and another not.
+  const isSame = fields?.every((field, index) => field.value === value.fields?.[index]?.value) ?? true
+  return isSame ? value : { ...value, fields }
 }
 
 /** As `addSources` for a value that is no column as it is any more, even where it derives from nothing else. */

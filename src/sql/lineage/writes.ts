@@ -1,4 +1,5 @@
 import type { CatalogRelation } from '../../core/catalog.ts'
+import type { Sources } from '../../core/lineage.ts'
 import { isFields } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
 import { assign, assignDefaults, noteTarget } from './assignments.ts'
@@ -24,6 +25,8 @@ export interface Target {
   readonly candidates: readonly CatalogRelation[]
   readonly level: Level
   readonly scope: Scope
+  /** What expressions are written to its columns: RETURNING then shows no column as it is. */
+  readonly made: Map<string, Sources>
 }
 
 /** Traces INSERT, UPDATE, DELETE and MERGE. */
@@ -34,7 +37,7 @@ export function traceWrite(tag: string, node: Fields, outer: Scope, trace: Trace
   const place: FromPlace = { lateral: scope, around, level }
   const { item, candidates } = traceStored(toFields(node['relation']), place, trace)
   scope.items.push(item)
-  const target: Target = { item, candidates, level, scope }
+  const target: Target = { item, candidates, level, scope, made: new Map() }
   noteTarget(target, trace)
   switch (tag) {
     case 'InsertStmt':

@@ -115,7 +115,7 @@ outer.each([
   `SELECT c.full_name IS NULL, c.full_name ${joined} ORDER BY n`,
 ])
 outer.try(
-  `SELECT ${Array.from({ length: 128 }, (_, n) => `c${String(n)}.phone`).join(', ')} FROM (VALUES (1)) v ${Array.from({ length: 128 }, (_, n) => `LEFT JOIN customers c${String(n)} ON c${String(n)}.id = 1 AND get_bit(c${String(n)}.full_name::bytea, ${String(n)}) = 1`).join(' ')}`,
+  `SELECT ${Array.from({ length: 64 }, (_, n) => `c${String(n)}.phone`).join(', ')} FROM (VALUES (1)) v ${Array.from({ length: 64 }, (_, n) => `LEFT JOIN customers c${String(n)} ON c${String(n)}.id = 1 AND get_bit(c${String(n)}.full_name::bytea, ${String(n)}) = 1`).join(' ')}`,
   { name: 'one outer join for each bit', on: ['simple'] },
 )
 outer.try(
@@ -197,5 +197,88 @@ copied.each([
   `COPY (SELECT c.phone ${joined} ORDER BY n) TO STDOUT (FORMAT csv, FORCE_QUOTE *)`,
 ])
 
+const stored = new Family('NULL that is written')
+stored.inside([
+  `CREATE TEMP TABLE bits AS SELECT n, nullif(get_bit(full_name::bytea, n), 0) b ${all}`,
+  'SELECT b FROM bits ORDER BY n',
+])
+stored.inside([
+  `CREATE TEMP TABLE bits AS SELECT n, nullif(get_bit(full_name::bytea, n), 0) b ${all}`,
+  'COPY (SELECT b FROM bits ORDER BY n) TO STDOUT',
+])
+stored.inside([
+  `CREATE TEMP TABLE bits AS SELECT n, CASE WHEN ${one} THEN phone END b ${all}`,
+  'SELECT b FROM bits ORDER BY n',
+])
+stored.inside([
+  `CREATE TEMP TABLE bits AS SELECT n, get_bit(full_name::bytea, n) b ${all}`,
+  'SELECT y.n FROM generate_series(0, 127) g LEFT JOIN bits y ON y.n = g AND y.b = 1 ORDER BY g',
+])
+stored.inside([
+  `CREATE TEMP TABLE bits AS SELECT n, get_bit(full_name::bytea, n) b ${all}`,
+  'SELECT nullif(b, 0) FROM bits ORDER BY n',
+])
+stored.inside([
+  `CREATE TABLE bits AS SELECT n, nullif(get_bit(full_name::bytea, n), 0) b ${all}`,
+  'CREATE TABLE again AS SELECT * FROM bits',
+  'SELECT b FROM again ORDER BY n',
+])
+stored.inside([`INSERT INTO staff (id, name) SELECT 100 + n, CASE WHEN ${one} THEN 'x' END ${from} RETURNING name`])
+stored.inside([
+  `INSERT INTO staff (id, name) SELECT 100 + n, CASE WHEN ${one} THEN 'x' END ${all}`,
+  'SELECT name FROM staff WHERE id >= 100 ORDER BY id',
+])
+stored.inside([
+  `INSERT INTO staff (id, name) SELECT 100 + n, get_bit(full_name::bytea, n)::text ${all}`,
+  `SELECT y.id FROM generate_series(100, 227) g LEFT JOIN staff y ON y.id = g AND y.name = '1' ORDER BY g`,
+])
+stored.inside([
+  `INSERT INTO staff (id) SELECT n FROM generate_series(100, 227) n`,
+  `UPDATE staff SET name = CASE WHEN get_bit(c.full_name::bytea, staff.id - 100) = 1 THEN 'x' END FROM customers c WHERE c.id = 1 AND staff.id >= 100 RETURNING name`,
+])
+stored.inside([
+  `INSERT INTO staff (id, name) SELECT n, c.full_name FROM generate_series(100, 227) n, customers c WHERE c.id = 1`,
+  `SELECT CASE WHEN get_bit(name::bytea, id - 100) = 1 THEN 1 END FROM staff WHERE id >= 100 ORDER BY id`,
+])
+stored.inside([
+  `INSERT INTO staff (id, name) SELECT n, c.full_name FROM generate_series(100, 227) n, customers c WHERE c.id = 1`,
+  `SELECT y.id FROM generate_series(100, 227) g LEFT JOIN staff y ON y.id = g AND get_bit(y.name::bytea, g - 100) = 1 ORDER BY g`,
+])
+
+// A whole value in each of many rows is no piece of it, and a condition is one answer for each row: here somebody makes
+// the rows.
+const copies = `INSERT INTO staff (id, name) SELECT n, c.full_name FROM generate_series(100, 227) n, customers c WHERE c.id = 1`
+for (const question of [
+  `UPDATE staff SET name = CASE WHEN get_bit(name::bytea, id - 100) = 1 THEN name END WHERE id >= 100`,
+  `UPDATE staff SET name = NULL WHERE id >= 100 AND get_bit(name::bytea, id - 100) = 1`,
+]) {
+  stored.inside([copies, question, 'SELECT name FROM staff WHERE id >= 100 ORDER BY id'], {
+    expectation: { stated: 'what somebody makes NULL by a condition on rows that somebody made' },
+    name: question,
+  })
+}
+
+const made = { needs: 'ddl', undo: ['DROP TABLE IF EXISTS bits, again'] } as const
+const kept = new Family('NULL in tables that were made', made)
+for (const [name, select] of [
+  ['NULL', `n, nullif(get_bit(full_name::bytea, n), 0) b ${all}`],
+  ['a bit', `n, get_bit(full_name::bytea, n) b ${all}`],
+  ['a value or NULL', `n, CASE WHEN ${one} THEN phone END b ${all}`],
+  ['a joined value', `n, c.phone b ${joined}`],
+]) {
+  for (const read of [
+    'SELECT b FROM bits ORDER BY n',
+    'SELECT b FROM again ORDER BY n',
+    'SELECT nullif(b, b) IS NULL, CASE WHEN length(b::text) > 1 OR b::text = $$1$$ THEN 1 END FROM bits ORDER BY n',
+    'SELECT y.n FROM generate_series(0, 127) g LEFT JOIN bits y ON y.n = g AND (length(y.b::text) > 1 OR y.b::text = $$1$$) ORDER BY g',
+    'SELECT y.n FROM generate_series(0, 127) g LEFT JOIN (SELECT * FROM bits WHERE length(b::text) > 1 OR b::text = $$1$$) y ON y.n = g ORDER BY g',
+    'COPY (SELECT b FROM bits ORDER BY n) TO STDOUT (FORMAT csv, FORCE_QUOTE *)',
+  ]) {
+    kept.try([`CREATE TABLE bits AS SELECT ${select ?? ''}`, 'CREATE TABLE again AS TABLE bits', read], {
+      name: `${name ?? ''}: ${read}`,
+    })
+  }
+}
+
 /** Values spelled by the pattern of NULLs. */
-export const nullAttacks = [spelled, outer, inside, copied].flatMap(({ attacks }) => attacks)
+export const nullAttacks = [spelled, outer, inside, copied, stored, kept].flatMap(({ attacks }) => attacks)
