@@ -3,6 +3,7 @@ import { columnKey } from '../../src/core/catalog.ts'
 import type { ColumnKey } from '../../src/core/catalog.ts'
 import type { OutputLineage, Sources, StatementLineage } from '../../src/core/lineage.ts'
 import type { Copy, RandomDatabase } from './databases.ts'
+import { shownOf } from './shown.ts'
 
 /** What a statement gave in one copy; an error where it failed. */
 export type Ran =
@@ -19,7 +20,7 @@ type Stored = ReadonlyMap<ColumnKey, string>
 
 /** What lineage said wrongly of a statement. */
 export interface Finding {
-  readonly kind: 'count' | 'leak' | 'dependence' | 'split' | 'direct' | 'type' | 'copied' | 'missing' | 'rows'
+  readonly kind: 'shown' | 'count' | 'leak' | 'dependence' | 'split' | 'direct' | 'type' | 'copied' | 'missing' | 'rows'
   readonly what: string
 }
 
@@ -107,7 +108,11 @@ export function judge(lineage: StatementLineage, ran: readonly Ran[], database: 
     const isTainted = output.sources === 'unknown' || output.sources.size > 0
     if (isTainted && values.some((value) => value !== null) && isSame(first, ran[1], at)) overMasked.push(name)
   }
-  findings.push(...judgeRows(lineage, ran, database), ...judgeStored(lineage, first, database))
+  findings.push(
+    ...judgeRows(lineage, ran, database),
+    ...judgeShown(lineage, ran, database),
+    ...judgeStored(lineage, first, database),
+  )
   return {
     findings,
     outputs: outputs.length,
@@ -219,6 +224,26 @@ function judgeRows(lineage: StatementLineage, ran: readonly Ran[], database: Ran
     if (other?.state !== 'rows' || meets(lineage.predicates, copy.changed) || other.rows.length === first.rows.length)
       return []
     return [{ kind: 'rows', what: 'the number of rows changes with classified columns that are no predicates' }]
+  })
+}
+
+/**
+ * Of what is masked, what is shown in its place stays the same whatever the classified values are, NULLs included. Which
+ * rows there are is up to the conditions.
+ */
+function judgeShown(lineage: StatementLineage, ran: readonly Ran[], database: RandomDatabase): Finding[] {
+  const [first] = ran
+  if (first?.state !== 'rows' || lineage.hazards.length > 0) return []
+  const shown = shownOf({ lineage, given: first }, database)
+  return database.copies.flatMap((copy, index): Finding[] => {
+    const other = ran[index]
+    if (index === 0 || other?.state !== 'rows' || meets(lineage.predicates, copy.changed)) return []
+    if (other.rows.length !== first.rows.length) return []
+    const changed = shownOf({ lineage, given: other }, database)
+    return shown.flatMap((values, at): Finding[] => {
+      if (values === null || values.join('\n') === changed[at]?.join('\n')) return []
+      return [{ kind: 'shown', what: `output ${String(at + 1)}: what is shown in its place changes with the values` }]
+    })
   })
 }
 
