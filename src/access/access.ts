@@ -1,5 +1,6 @@
 import { noHolding, type Holding, type SessionRecord } from '../core/access.ts'
 import type { AccessOnPath, AccessService } from '../core/access-service.ts'
+import { PosternError } from '../core/errors.ts'
 import type { SessionId, TokenId } from '../core/ids.ts'
 import { limits } from '../core/limits.ts'
 import type { Principal, Subject } from '../core/principal.ts'
@@ -53,21 +54,22 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     throw error
   }
   const scene = service.scene
+  const live = (by: Principal): Principal => unrevoked(scene, by)
   return {
     roles: options.roles,
-    requests: async (by, filter) => reading.requests(scene, by, filter),
-    request: async (by, id) => reading.request(scene, by, id),
+    requests: async (by, filter) => reading.requests(scene, live(by), filter),
+    request: async (by, id) => reading.request(scene, live(by), id),
     mayAnswer: (by, { request, approvals }) => mayAnswer(by, { request, approvals, nowMs: scene.now() }),
-    answer: async (by, id, given) => answer(scene, by, id, given),
-    ask: async (by, wish) => ask(scene, by, wish),
-    breakGlass: async (by, wish) => breakGlass(scene, by, wish),
-    withdraw: async (by, id) => withdraw(scene, by, id),
-    grants: async (by, filter) => reading.grants(scene, by, filter),
-    revoke: async (by, wish) => revoke(scene, by, wish),
-    review: async (by, id, said) => review(scene, by, id, said),
-    issueToken: async (by, wish) => issueToken(scene, by, wish),
-    revokeToken: async (by, id) => revokeToken(scene, by, id),
-    sessions: async (by) => reading.sessions(scene, by),
+    answer: async (by, id, given) => answer(scene, live(by), id, given),
+    ask: async (by, wish) => ask(scene, live(by), wish),
+    breakGlass: async (by, wish) => breakGlass(scene, live(by), wish),
+    withdraw: async (by, id) => withdraw(scene, live(by), id),
+    grants: async (by, filter) => reading.grants(scene, live(by), filter),
+    revoke: async (by, wish) => revoke(scene, live(by), wish),
+    review: async (by, id, said) => review(scene, live(by), id, said),
+    issueToken: async (by, wish) => issueToken(scene, live(by), wish),
+    revokeToken: async (by, id) => revokeToken(scene, live(by), id),
+    sessions: async (by) => reading.sessions(scene, live(by)),
     holdingOf: (principal, database, nowMs) => service.holdingOf(principal, database, nowMs),
     revokedBeforeMs: (subject) => scene.holdings.revokedBeforeMs(subject),
     onChange: (listener) => service.onChange(listener),
@@ -88,6 +90,13 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     sweep: async () => service.sweepNow(),
     close: async () => service.close(),
   }
+}
+
+/** The caller, unless what it was verified by was issued before a revocation of it. */
+function unrevoked({ holdings }: Scene, by: Principal): Principal {
+  const { issuedAtMs = Infinity } = by
+  if ([by, ...by.actors].every((subject) => issuedAtMs >= holdings.revokedBeforeMs(subject))) return by
+  throw new PosternError('access_refused', 'What was issued to you has been revoked', { hint: 'Log in again.' })
 }
 
 type Listener = (subjects: readonly Subject[] | null) => void

@@ -127,7 +127,7 @@ async function usablePrincipal(
   token: SessionToken,
   nowMs: number,
 ): Promise<Principal> {
-  const { id, role, database, expiresAtMs } = token
+  const { id, role, database, expiresAtMs, issuedAtMs } = token
   if (token.ended !== null && token.ended.why !== 'expired') throw unusable(token.ended.why)
   if (token.ended !== null || nowMs >= expiresAtMs) {
     throw new PosternError('token_expired', 'This session token has expired', { hint: hintOfNew })
@@ -140,7 +140,7 @@ async function usablePrincipal(
     const stands = grant !== null && isHeldAt(grant, nowMs) && !scene.holdings.isOver(grant)
     if (!stands || !isForDatabase(grant, database)) throw unusable('revoked')
   }
-  return { ...token.principal, tokenId: id, expiresAtMs, sessionToken: { id, role, database } }
+  return { ...token.principal, tokenId: id, issuedAtMs, expiresAtMs, sessionToken: { id, role, database } }
 }
 
 /** Starts a session; with a single-session token only the first one that comes. */
