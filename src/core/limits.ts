@@ -151,6 +151,8 @@ export const limits = {
   explainTrialsMax: 2_000,
   /** Distinct statements that replaying the journal remembers the decisions on. */
   replayedQuestionsMax: 100_000,
+  /** Values of what the journal does not hold, tried for one statement; of one with more the decision is not known. */
+  replayedVariantsMax: 512,
   /** Groups of differences that replaying the journal tells; more are counted. */
   replayedDifferencesMax: 10_000,
   /** One body of a request to the HTTP API. */
@@ -180,6 +182,8 @@ export const limits = {
   rateBucketsMax: 10_000,
   /** A comment or a reason, as somebody types it. */
   commentCharsMax: 2_000,
+  /** Of the reason that a client gives when it connects. */
+  reasonCharsMax: 1_000,
   /** What the approval page shows of a statement's beginning and end; the rest is a download. */
   shownSqlHeadCharsMax: 12_000,
   shownSqlTailCharsMax: 2_000,
@@ -251,6 +255,6 @@ export const limits = {
   roleGraceMs: 300_000,
   /** How long a set of privileges that no database role has is kept for the next one. */
   rolePrivilegesKeptMs: 3_600_000,
-  /** Roles that one sweep looks at. */
-  rolesPerSweepMax: 1_000,
+  /** Roles that one sweep looks at, those that end first coming first. */
+  rolesPerSweepMax: 100_000,
 } as const
