@@ -36,9 +36,10 @@ export function named<T extends string>(): Decoder<T> {
   }
 }
 
-/** A whole number that is exact in JavaScript. PostgreSQL's driver gives a bigint as text. */
+/** A whole number that is exact in JavaScript. PostgreSQL's driver gives a bigint as text, SQLite's any integer as bigint. */
 export const whole: Decoder<number> = (value, path) => {
-  const number = typeof value === 'string' && /^-?\d{1,16}$/u.test(value) ? Number(value) : value
+  const isExact = typeof value === 'bigint' || (typeof value === 'string' && /^-?\d{1,16}$/u.test(value))
+  const number = isExact ? Number(value) : value
   if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw misshapen(path, 'a whole number')
   return number
 }
@@ -51,8 +52,8 @@ export const finite: Decoder<number> = (value, path) => {
 
 /** Yes or no, which a column keeps as 1 or 0. */
 export const truth: Decoder<boolean> = (value, path) => {
-  if (value === true || value === 1) return true
-  if (value === false || value === 0) return false
+  if (value === true || value === 1 || value === 1n) return true
+  if (value === false || value === 0 || value === 0n) return false
   throw misshapen(path, 'yes or no')
 }
 

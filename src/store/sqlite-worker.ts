@@ -78,6 +78,8 @@ function open(): DatabaseSync {
     timeout: lockWaitMsMax,
     enableForeignKeyConstraints: true,
     allowExtension: false,
+    // As numbers, integers beyond 2^53 would make the whole answer fail; the decoders refuse the one that is too large.
+    readBigInts: true,
     defensive: true,
   })
   try {

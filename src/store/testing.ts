@@ -81,19 +81,23 @@ function postgresEngine(): TestEngine {
   }
 }
 
-/** Another process that does one of the things of `testing-process.ts`; gives its lines as they come. */
+/** Another process that does one of the things of `testing-process.ts`; gives what it said once it has ended. */
 export function startProcess(
   job: string,
   input: unknown,
-  account: { readonly uid?: number } = {},
-): { readonly child: ChildProcess; readonly lines: AsyncIterable<string>; readonly ended: Promise<number | null> } {
+  { uid, onLine }: { readonly uid?: number; readonly onLine?: (line: string, child: ChildProcess) => void } = {},
+): Promise<readonly string[]> {
   const script = join(import.meta.dirname, 'testing-process.ts')
   const child = spawn(process.execPath, [script, job, JSON.stringify(input)], {
-    ...account,
+    ...(uid === undefined ? {} : { uid }),
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { child, lines: createInterface({ input: child.stdout }), ended }
+  const said: string[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    said.push(line)
+    onLine?.(line, child)
+  })
+  return new Promise((resolve) => child.once('close', () => resolve(said)))
 }
 
 export const gateway = newGatewayId()

@@ -127,7 +127,6 @@ CREATE TABLE sessions (
 );
 
 CREATE INDEX sessions_active ON sessions (gateway) WHERE ended_at_ms IS NULL;
-CREATE INDEX sessions_by_gateway ON sessions (gateway, started_at_ms);
 
 CREATE TABLE revocations (
   ordinal integer NOT NULL PRIMARY KEY,
