@@ -26,7 +26,7 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     name: 'policy',
-    description: 'check, test and explain policies before they are in force',
+    description: 'check, test, explain and simulate policies before they are in force',
     load: async () => (await import('./policy.ts')).policyCommand(),
   },
   {

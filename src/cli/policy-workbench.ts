@@ -101,6 +101,8 @@ export interface Workbench {
   statements(sql: string, searchPath: readonly string[] | null): Promise<readonly BenchStatement[]>
   /** The analysis alone; a text that is no SQL is one opaque statement. */
   analyses(sql: string): Promise<readonly StatementAnalysis[]>
+  /** A statement that is analysed already, with what it does with classified columns. */
+  concerning(statement: StatementAnalysis, searchPath: readonly string[] | null): Promise<BenchStatement>
   /** The classified columns of the relations that are named. */
   columnsOf(relations: readonly RelationName[], searchPath: readonly string[] | null): readonly ClassifiedColumn[]
   /** The tags that the classification file defines. */
@@ -180,6 +182,7 @@ export async function openWorkbench(database: PolicyDatabase): Promise<Workbench
     database,
     columnsOf,
     tags: new Set(file.tags.keys()),
+    concerning: analysed,
     analyses: async (sql) => (await analyzer.analyze(sql)).statements,
     statements: async (sql, searchPath) => {
       const { statements, syntaxError } = await analyzer.analyze(sql)
