@@ -53,8 +53,9 @@ class SqliteFile {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    const thread = await this.#opening
-    await thread?.close()
+    // What could not be opened needs no closing; whoever asked for it was told.
+    const [opened] = await Promise.allSettled([this.#opening])
+    if (opened.status === 'fulfilled') await opened.value?.close()
   }
 
   async #open(): Promise<SqliteThread> {

@@ -53,8 +53,7 @@ try {
     }
   }
   if (job === 'note') {
-    for (let n = 0; n < (input.count ?? 0); n += 1)
-      await store.change((changes) => changes.note(noteOf(`${String(n)}`)))
+    for (let n = 0; n < (input.count ?? 0); n += 1) await store.change((changes) => changes.note(noteOf(String(n))))
   }
   await store.close()
   say('done')

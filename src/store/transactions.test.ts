@@ -309,7 +309,7 @@ for (const engine of testEngines()) {
       const known = new Set<string>(requests.map(({ id }) => id))
       assert.ok(acknowledged.length >= 60)
       assert.ok(acknowledged.every((id) => known.has(id)))
-      const noted = (await after.changesAfter(0, 10_000)).map(({ facts }) => facts['request'])
+      const noted = (await after.changesAfter(0, 10_000)).map(({ facts }) => String(facts['request']))
       assert.deepEqual(noted.toSorted(), [...known].toSorted())
       for (const { id } of requests) {
         assert.equal((await after.read((reads) => reads.approvals(id))).length, 1)
