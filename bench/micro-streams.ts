@@ -72,7 +72,7 @@ function createRelay({ analyzer, decider, journal, principal }: Domains, protect
   const holding = new SessionHolding(null, { principal, database: 'bench' })
   const connect = () => Promise.reject(new Error('nobody connects here'))
   const protection = protectSession({
-    database: { resource, role: 'postgres', sql: analyzer, protection: protects, explain: null, connect },
+    database: { resource, role: 'postgres', showsIdentity: false, sql: analyzer, protection: protects, explain: null, connect },
     principal,
     policy: decider,
     holding,
@@ -84,7 +84,7 @@ function createRelay({ analyzer, decider, journal, principal }: Domains, protect
   const way: StatementWay = new StatementWay(services, {
     principal,
     holding,
-    database: { resource, sql: analyzer },
+    database: { resource, showsIdentity: false, sql: analyzer },
     client: { address: '127.0.0.1', isTls: false },
     names,
     settings,

@@ -11,6 +11,7 @@ import { PosternError } from './core/errors.ts'
 
 export { isLoopback } from './config/validate.ts'
 export type { Config, DatabaseConfig, ListenConfig } from './config/build.ts'
+export type { AccessSettings } from './config/build-access.ts'
 
 const fileBytesMax = 1024 * 1024
 

@@ -39,7 +39,7 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
     const credential = createCredential(database)
     opening.atStop(() => credential.close())
     const connect = connector(database, credential)
-    const { labels, role } = database
+    const { labels, role, showsIdentity } = database
     const resource = { name, labels }
     const explain = createExplainer({
       connect: (signal) => connect(ownStartUp, signal),
@@ -51,7 +51,7 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
       const key = JSON.stringify(database.safeFunctions.toSorted())
       const sql = analyzers.get(key) ?? (await openAnalyzer(database, opening))
       analyzers.set(key, sql)
-      databases.set(name, { resource, role, sql, protection: null, explain, connect })
+      databases.set(name, { resource, role, showsIdentity, sql, protection: null, explain, connect })
       continue
     }
     tracing ??= await openTracer(opening)
@@ -63,7 +63,7 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
       connect,
       onCatalog: (catalog, computing) => sql.replaceRules(rulesOf(database, catalog, computing)),
     })
-    databases.set(name, { resource, role, sql, protection, explain, connect })
+    databases.set(name, { resource, role, showsIdentity, sql, protection, explain, connect })
   }
   return databases
 }

@@ -2,7 +2,8 @@ import { pino, type Logger } from 'pino'
 import { loadOrCreateSigningKey } from './audit/key.ts'
 import { openJournal, type Journal } from './audit/journal.ts'
 import type { Config } from './config.ts'
-import { newGatewayId } from './core/ids.ts'
+import { type GatewayId, newGatewayId } from './core/ids.ts'
+import { openAccessControl } from './access-control.ts'
 import { limits } from './core/limits.ts'
 import { openDatabases } from './databases.ts'
 import { startGateway } from './gateway/gateway.ts'
@@ -16,6 +17,8 @@ import { version } from './version.ts'
 /** A running Postern. */
 export interface Postern {
   readonly port: number
+  /** Where people decide; null where they cannot. */
+  readonly apiUrl: string | null
   readonly sessionCount: number
   /** Ends every session in good order, within the deadline, and seals the journal. */
   stop(options?: { readonly deadlineMs?: number }): Promise<void>
@@ -36,9 +39,9 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   try {
     const policySet = await loadPolicySet(config.policies)
     for (const warning of policySet.warnings) log.warn({ policies: policySet.directory }, warning)
-    const journal = await startJournal(config, { policySet, log, stopping })
+    const gatewayId = newGatewayId()
+    const journal = await startJournal(config, { gatewayId, policySet, log, stopping })
     const policy = createDecider(policySet)
-    watchForPolicies(config, { policySet, policy, journal, log, stopping })
     const identity = createIdentifier({ issuers: config.issuers })
     stopping.add(() => identity.close())
     const hasClassification = [...config.databases.values()].some(({ classification }) => classification !== null)
@@ -47,6 +50,15 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
       log,
       journal,
       maskingKey: keys?.masking ?? null,
+      atStop: (step) => stopping.add(step),
+    })
+    const { access, api, tokens } = await openAccessControl(config, {
+      log,
+      journal,
+      gateway: gatewayId,
+      identity,
+      policy,
+      databases,
       atStop: (step) => stopping.add(step),
     })
     const { address, port, tls, allowPlaintextOnLoopback, login, oauthScope: scope } = config.listen
@@ -68,9 +80,9 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
       },
       {
         identity,
-        access: null,
-        approvals: null,
-        tokens: null,
+        access,
+        approvals: api === null ? null : { urlOf: (request) => `${api.url}/r/${request}` },
+        tokens,
         policy,
         journal,
         log,
@@ -78,11 +90,15 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         statementMembers: createStatementEncoder(redaction),
       },
     )
+    stopping.add(access.onChange((subjects) => gateway.reconsider(subjects)))
+    const onLoaded = (): void => gateway.reconsider(null)
+    watchForPolicies(config, { policySet, policy, journal, log, stopping, onLoaded })
     log.info({ address, port: gateway.port, databases: [...databases.keys()] }, 'Postern is listening')
     return {
       get port() {
         return gateway.port
       },
+      apiUrl: api?.url ?? null,
       get sessionCount() {
         return gateway.sessionCount
       },
@@ -119,8 +135,10 @@ interface Under {
   readonly stopping: Stopping
 }
 
-async function startJournal(config: Config, { policySet, log, stopping }: Under): Promise<Journal> {
-  const gatewayId = newGatewayId()
+async function startJournal(
+  config: Config,
+  { gatewayId, policySet, log, stopping }: Under & { readonly gatewayId: GatewayId },
+): Promise<Journal> {
   const journal = await openJournal({
     directory: config.journal.directory,
     durability: config.journal.durability,
@@ -145,9 +163,9 @@ async function startJournal(config: Config, { policySet, log, stopping }: Under)
 
 function watchForPolicies(
   config: Config,
-  under: Under & { readonly policy: Decider; readonly journal: Journal },
+  under: Under & { readonly policy: Decider; readonly journal: Journal; readonly onLoaded: () => void },
 ): void {
-  const { policySet, policy, journal, log, stopping } = under
+  const { policySet, policy, journal, log, stopping, onLoaded } = under
   const watching = new AbortController()
   const watched = watchPolicies(config.policies, {
     current: policySet,
@@ -156,9 +174,13 @@ function watchForPolicies(
       policy.replace(set)
       journal.append('policy_loaded', text({ policies: policyFacts(set) }))
       journal.commit(() => undefined)
+      onLoaded()
       log.info({ hash: set.hash, policies: set.policies.length }, 'a changed policy set is in force')
     },
     onFailed(error) {
+      const refused = { code: error.code, message: error.message, inForce: policyFacts(policy.set) }
+      journal.append('policy_refused', text(refused))
+      journal.commit(() => undefined)
       log.error({ code: error.code, detail: error.detail }, `${error.message}; the policy set before it stays in force`)
     },
   })

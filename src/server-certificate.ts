@@ -12,34 +12,60 @@ export interface CertificateSource {
 /** How often the files are looked at, at the most. */
 const lookEveryMs = 10_000
 
+/** PEM texts that belong together. */
+export interface CertificateTexts {
+  readonly cert: string
+  readonly key: string
+}
+
 /**
- * The TLS context of the listener, made anew when the certificate's files change, so that a renewed certificate needs
- * no restart. Files that cannot be used leave the context before them in force and are told to `onFailed`, once each.
+ * A certificate that is read anew when its files change, so that a renewed one needs no restart. The same object for as
+ * long as they are the same. Files that cannot be used leave the texts before them in force and are told to `onFailed`,
+ * once each.
  */
-export function createServerCertificate(
+export function createCertificateTexts(
   source: CertificateSource,
   { onFailed }: { readonly onFailed: (error: unknown) => void },
-): () => SecureContext {
-  let context = createSecureContext({ cert: source.certificate, key: source.key })
+): () => CertificateTexts {
+  let texts: CertificateTexts = { cert: source.certificate, key: source.key }
   let seen = versionOf(source)
   let lookedAtMs = performance.now()
   return () => {
-    if (performance.now() - lookedAtMs < lookEveryMs) return context
+    if (performance.now() - lookedAtMs < lookEveryMs) return texts
     lookedAtMs = performance.now()
     const version = versionOf(source)
-    if (version === seen) return context
+    if (version === seen) return texts
     seen = version
     try {
-      const cert = readFileSync(source.certificateFile, 'utf8')
-      context = createSecureContext({ cert, key: readFileSync(source.keyFile, 'utf8') })
+      const renewed = { cert: readFileSync(source.certificateFile, 'utf8'), key: readFileSync(source.keyFile, 'utf8') }
+      // Both halves are tried together: one of them may have been written before the other.
+      createSecureContext(renewed)
+      texts = renewed
     } catch (error) {
       onFailed(error)
+    }
+    return texts
+  }
+}
+
+/** The TLS context of the listener, made anew when the certificate's files change. */
+export function createServerCertificate(
+  source: CertificateSource,
+  options: { readonly onFailed: (error: unknown) => void },
+): () => SecureContext {
+  const read = createCertificateTexts(source, options)
+  let texts = read()
+  let context = createSecureContext(texts)
+  return () => {
+    const current = read()
+    if (current !== texts) {
+      context = createSecureContext(current)
+      texts = current
     }
     return context
   }
 }
 
-/** Tells apart what the files have held so far; the empty text where one of them is not there. */
 function versionOf(source: CertificateSource): string {
   const times = [source.certificateFile, source.keyFile].map((file) => statSync(file, { throwIfNoEntry: false }))
   return times.map((stats) => (stats === undefined ? '' : `${String(stats.mtimeMs)}.${String(stats.ino)}`)).join(' ')

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessEventTypes } from '../core/access-events.ts'
 import { claim, credential, databaseTls, duration, filePath, name, text, whole } from './scalars.ts'
 
 const minute = 60_000
@@ -116,7 +117,7 @@ export const notifications = z
           .strictObject({
             url: z.url().describe('Where events are posted to.'),
             secret: secret.describe('What they are signed with; `file` or `environment`.'),
-            events: z.array(claim).max(50).optional().describe('Events to post; absent for all.'),
+            events: z.array(z.enum(accessEventTypes)).optional().describe('Events to post; absent for all.'),
             allow_insecure: z.boolean().default(false).describe('Permits http, on a loopback address only.'),
           })
           .describe('One receiver.'),
@@ -134,6 +135,10 @@ export const notifications = z
           .boolean()
           .default(false)
           .describe('Whether the buttons count for whom Slack’s e-mail names. Off: they open the approval page.'),
+        users: z
+          .record(claim, text)
+          .default({})
+          .describe('E-mail by Slack user id, for people whose buttons count without `trust_email`.'),
         groups: z
           .record(group, z.array(text).max(1_000))
           .default({})

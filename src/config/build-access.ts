@@ -1,3 +1,4 @@
+import type { AccessEvent } from '../core/access-events.ts'
 import type { AccessRole } from '../core/access.ts'
 import { parseDuration } from '../core/duration.ts'
 import { buildCredential, buildTls, type CredentialSettings, type DatabaseConfig, type Place } from './build.ts'
@@ -45,7 +46,7 @@ export interface NotificationSettings {
   readonly webhooks: readonly {
     readonly url: string
     readonly secret: SecretSettings
-    readonly events: readonly string[] | null
+    readonly events: readonly AccessEvent['type'][] | null
     readonly allowInsecure: boolean
   }[]
   readonly slack: {
@@ -54,6 +55,8 @@ export interface NotificationSettings {
     readonly signingSecret: SecretSettings
     readonly baseUrl: string
     readonly trustEmail: boolean
+    /** E-mail by Slack user id. */
+    readonly users: ReadonlyMap<string, string>
     readonly groups: Readonly<Record<string, readonly string[]>>
   } | null
 }
@@ -171,6 +174,7 @@ function buildNotifications(
             signingSecret: secret(slack.signing_secret, ['slack', 'signing_secret']),
             baseUrl: slack.base_url,
             trustEmail: slack.trust_email,
+            users: new Map(Object.entries(slack.users)),
             groups: slack.groups,
           },
   }

@@ -41,7 +41,7 @@ function apiFaults({ api }: ConfigFile): readonly Fault[] {
   return [{ path: ['api', 'address'], what: 'is open to other machines while `api.tls` is missing', remedy }]
 }
 
-function notificationFaults({ notifications }: ConfigFile): readonly Fault[] {
+function notificationFaults({ notifications, issuers }: ConfigFile): readonly Fault[] {
   const faults: Fault[] = []
   const checkSecret = (
     secret: { file?: string | undefined; environment?: string | undefined },
@@ -61,6 +61,14 @@ function notificationFaults({ notifications }: ConfigFile): readonly Fault[] {
   }
   const { slack } = notifications
   if (slack !== undefined) {
+    const [issuer] = issuers
+    // Who pressed a button is known by e-mail alone; names of another kind could not be compared with the requester's.
+    const isByEmail = issuers.length === 1 && issuer?.claims.name === 'email' && issuer.prefix === ''
+    if ((slack.trust_email || Object.keys(slack.users).length > 0) && !isByEmail) {
+      const remedy = 'Leave `trust_email` and `users` out: the buttons then open the approval page.'
+      const what = 'lets people approve by their e-mail, while principals are not named by `email` of one issuer'
+      faults.push({ path: ['notifications', 'slack'], what, remedy })
+    }
     checkSecret(slack.token, ['notifications', 'slack', 'token'])
     checkSecret(slack.signing_secret, ['notifications', 'slack', 'signing_secret'])
   }

@@ -138,6 +138,8 @@ export interface AccessOnPath {
   holdingOf(principal: Principal, database: string, nowMs: number): Holding
   /** Since when what was issued to a subject is dead; 0 where nothing is. */
   revokedBeforeMs(subject: Subject): number
+  /** Whether sessions of that principal may go on: false once its session token is over; true without one. */
+  isTokenGood(principal: Principal, nowMs: number): boolean
   /** Calls back when what subjects hold may have changed; null for all of them. Also when a grant reaches its end. */
   onChange(listener: (subjects: readonly Subject[] | null) => void): () => void
   /** Files a statement's request: on file, on record and notified when it settles. */

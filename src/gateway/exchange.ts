@@ -43,6 +43,11 @@ export class Exchange {
     return this.pending.length === 0 && this.copy === 'none' && this.own === null
   }
 
+  /** Under which schema and settings a Describe that is sent now is read. */
+  describingAs(schema: string): string {
+    return `${schema} ${String(this.settings.epoch)}`
+  }
+
   /** What PostgreSQL has been given to run and has not finished. */
   get running(): readonly Execution[] {
     return [...this.pending].flatMap((operation) => {

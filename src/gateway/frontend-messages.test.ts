@@ -65,7 +65,7 @@ function session(): {
   const way = new StatementWay(services, {
     principal: somebody,
     holding: new SessionHolding(null, { principal: somebody, database: 'shop' }),
-    database: { resource: { name: 'shop', labels: new Map() }, sql: { analyze } },
+    database: { resource: { name: 'shop', labels: new Map() }, showsIdentity: false, sql: { analyze } },
     client: { address: '127.0.0.1', isTls: true },
     names: exchange.names,
     settings: exchange.settings,

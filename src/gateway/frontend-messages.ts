@@ -10,6 +10,8 @@ import {
   decodeParse,
   decodeQuery,
   encodeDescribe,
+  encodeParse,
+  encodeQuery,
   flush,
   frontend,
 } from '../wire/frontend.ts'
@@ -20,7 +22,7 @@ import { newPortal, newPrepared, unknownPortal, unknownPrepared } from './names.
 import { combineNeeds, taken, type UsedApproval } from './needs.ts'
 import { type Execution, newExecute, newQuery, type Operation, type Portal } from './operations.ts'
 import { failing, type OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
-import { howExecuted, type RedactsParameter } from './record.ts'
+import { howExecuted } from './record.ts'
 import { type Refusal, refusalOf, severalStatements, tooManyStatements } from './refusal.ts'
 import { treatInCopy } from './copy-messages.ts'
 import { checkType } from './message-types.ts'
@@ -38,7 +40,7 @@ export type Treatment = 'forward' | 'drop' | 'hold' | 'terminate' | Buffer
 
 const sync: Operation = { kind: 'sync' }
 
-/** The client's messages after log-in: what each means for the session, and whether it may go on to PostgreSQL. */
+/** The client's messages after log-in: what each means, and whether it may go on to PostgreSQL. */
 export class FrontendMessages {
   readonly #exchange: Exchange
   readonly #way: StatementWay
@@ -53,7 +55,6 @@ export class FrontendMessages {
     parts: {
       readonly way: StatementWay
       readonly waitFor: (promise: Promise<unknown>) => void
-      /** Null where nobody can approve anything. */
       readonly approvals: ApprovalsOfMessages | null
     },
   ) {
@@ -180,7 +181,9 @@ export class FrontendMessages {
       this.#noteRun(execution)
     }
     const isProtected = executions.length > 1 && executions[0]?.protection !== null
-    return this.#pass(newQuery(executions, isProtected ? sql.toString() : null), batch)
+    const treatment = this.#pass(newQuery(executions, isProtected ? sql.toString() : null), batch)
+    const renamed = statements.length === 1 && statements[0] !== undefined ? this.#way.renamed(statements[0]) : null
+    return renamed === null ? treatment : encodeQuery(renamed)
   }
 
   #treatParse(body: Buffer, batch: OutgoingBatch): Treatment {
@@ -202,7 +205,9 @@ export class FrontendMessages {
       return this.#refuseStatement(operation, { statement, text, verdict: told }, batch)
     }
     this.#unrecorded.add(prepared)
-    return this.#pass(operation, batch)
+    const treatment = this.#pass(operation, batch)
+    const renamed = this.#way.renamed(statement)
+    return renamed === null ? treatment : encodeParse({ name, sql: renamed, parameterTypes })
   }
 
   #treatBind(body: Buffer, batch: OutgoingBatch): Treatment {
@@ -227,6 +232,7 @@ export class FrontendMessages {
       else refusal = sought.refusal
     }
     if (refusal !== null) {
+      portal.refused = refusal
       const refused = { statement: prepared.statement, text: null, verdict: { refusal } }
       return this.#refuseStatement(operation, refused, batch)
     }
@@ -240,7 +246,8 @@ export class FrontendMessages {
     const lookup = this.#exchange.names.portal(name)
     if (lookup === 'undecided') return 'hold'
     const portal = lookup === 'unknown' ? unknownPortal(name) : lookup.found
-    const { prepared } = portal
+    const { prepared, refused } = portal
+    if (refused !== null) return this.#refuse(newExecute(null), refused, batch)
     const { statement } = prepared
     const verdict = this.#way.decide(statement)
     if (verdict === 'undecided') return 'hold'
@@ -255,7 +262,7 @@ export class FrontendMessages {
     prepared.executions += 1
     this.#unrecorded.delete(prepared)
     this.#unrecorded.delete(portal)
-    const members = howExecuted(portal, this.#redactsParametersOf(statement))
+    const members = howExecuted(portal, this.#way.parameterRedactionOf(statement))
     const execution = this.#way.record(statement, verdict.allowed, {
       members,
       portal,
@@ -300,19 +307,11 @@ export class FrontendMessages {
   #describeFor({ protection, fixed, portal }: Execution): Buffer | null {
     if (portal === null || protection === null) return null
     if (!protection.isMasking && fixed?.isMasking !== true) return null
-    const as = this.#describingAs(protection.schema.key)
+    const as = this.#exchange.describingAs(protection.schema.key)
     if (portal.prepared.describedAs === as) return null
     portal.prepared.describedAs = as
     this.#exchange.send({ kind: 'describe', prepared: portal.prepared, isOwn: true })
     return encodeDescribe('P', portal.name)
-  }
-
-  #describingAs(schema: string): string {
-    return `${schema} ${String(this.#exchange.settings.epoch)}`
-  }
-
-  #redactsParametersOf(statement: StatementAnalysis): RedactsParameter {
-    return this.#way.parameterRedactionOf(statement)
   }
 
   #treatDescribe(body: Buffer): Treatment {
@@ -321,7 +320,7 @@ export class FrontendMessages {
     const { names } = this.#exchange
     const prepared = target === 'S' ? foundOf(names.prepared(name)) : (foundOf(names.portal(name))?.prepared ?? null)
     const schema = this.#way.schemaKey
-    if (prepared !== null && schema !== null) prepared.describedAs = this.#describingAs(schema)
+    if (prepared !== null && schema !== null) prepared.describedAs = this.#exchange.describingAs(schema)
     this.#exchange.send({ kind: 'describe', prepared, isOwn: false })
     return 'forward'
   }

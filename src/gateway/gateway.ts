@@ -3,7 +3,6 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { TLSSocket } from 'node:tls'
 import { PosternError, sqlstateOf, toPosternError } from '../core/errors.ts'
-import { newSessionId } from '../core/ids.ts'
 import { limits } from '../core/limits.ts'
 import { partyOf, subjectKey } from '../core/access.ts'
 import type { Subject } from '../core/principal.ts'
@@ -186,7 +185,7 @@ class Door implements Gateway {
     const { backend, principal, database } = loggedIn
     const session = new Session(
       {
-        id: newSessionId(),
+        id: loggedIn.sessionId,
         services: this.#services,
         principal,
         database,
@@ -194,7 +193,7 @@ class Door implements Gateway {
         clientFacts: client,
         backend,
         expiryGraceMs: this.#options.expiryGraceMs,
-        reason: null,
+        reason: loggedIn.reason,
       },
       () => {
         this.#sessions.delete(session)

@@ -26,7 +26,7 @@ export function identityParameters(identity: ShownIdentity): ReadonlyMap<string,
     ['postern.principal', principal.name],
     ['postern.session', sessionId],
   ])
-  if (showsIdentity) parameters.set('application_name', cut(`${principal.name} ${application}`.trimEnd()))
+  if (showsIdentity) parameters.set('application_name', identityName(principal, application))
   return parameters
 }
 
@@ -42,13 +42,18 @@ export function withIdentity(
   if (forged !== undefined) {
     throw new PosternError('input_invalid', 'settings named postern.* cannot be given at the start of a connection', {
       detail: 'By them PostgreSQL knows who is asking, so the gateway alone sets them.',
-      hint: 'Remove them from the parameters or the `options` (PGOPTIONS) of the connection; only postern.login is for clients.',
+      hint: 'Remove them from the parameters or the `options` (PGOPTIONS) of the connection; only postern.login and postern.reason are for clients.',
     })
   }
   const own = identityParameters(identity)
   // PostgreSQL reads names of settings without regard to case, and lets the last one count.
   const others = [...parameters].filter(([name]) => !own.has(name.toLowerCase()))
   return new Map([...others, ...own])
+}
+
+/** `application_name` with the principal in front. */
+export function identityName({ name }: Pick<Principal, 'name'>, application: string): string {
+  return cut(`${name} ${application}`.trimEnd())
 }
 
 /** As much as PostgreSQL takes, without a part of a character at its end. */

@@ -1,19 +1,24 @@
 import { BackendRefusal } from '../backend/backend.ts'
 import type { SessionFacts } from '../core/decision.ts'
 import { PosternError } from '../core/errors.ts'
+import { newSessionId, type SessionId } from '../core/ids.ts'
 import type { Principal } from '../core/principal.ts'
 import { type Asking, databaseMeant, identifyClient } from './identify-client.ts'
 import type { ClientFacts } from './record.ts'
 import { refusalOfDecision } from './refusal.ts'
 import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
 import type { StartUp } from './start-up.ts'
-import { settingsStatement } from './start-up-parameters.ts'
+import { withIdentity } from './identity-parameters.ts'
+import { reasonGiven, settingsStatement } from './start-up-parameters.ts'
 
 /** A client that is who it says and may connect, with a connection to PostgreSQL that is its own. */
 export interface LoggedIn {
+  readonly sessionId: SessionId
   readonly principal: Principal
   readonly database: GatewayDatabase
   readonly backend: BackendConnection
+  /** Why it is here, as it says itself; null where it does not. */
+  readonly reason: string | null
 }
 
 /** What a log-in is decided by, beside the client itself. */
@@ -42,8 +47,12 @@ export async function logIn(start: SessionStartUp, options: LogInOptions): Promi
   if (database === undefined) throw unknownDatabase()
   const session = { clientAddress: client.address, applicationName: client.application, isTls: start.isTls }
   decideConnect({ services, principal, database, session }, start.parameters)
-  const backend = await database.connect(start.parameters, signal)
-  return { principal, database, backend }
+  refuseRevoked(services, principal)
+  const sessionId = newSessionId()
+  const { showsIdentity } = database
+  const identity = { principal, sessionId, application: client.application, showsIdentity }
+  const backend = await database.connect(withIdentity(start.parameters, identity), signal)
+  return { sessionId, principal, database, backend, reason: reasonGiven(start.parameters) }
 }
 
 /** Whether an error of the log-in carries PostgreSQL's own words for the client. */
@@ -88,6 +97,15 @@ function decideConnect(
     const { error } = refusalOfDecision(settings)
     throw new PosternError('statement_refused', error.message, { detail: error.detail, hint: error.hint })
   }
+}
+
+/** What was issued before a revocation is dead; a token that does not say when it was issued may be of before. */
+function refuseRevoked({ access }: Services, principal: Principal): void {
+  const revokedBeforeMs = access?.revokedBeforeMs(principal) ?? 0
+  if (revokedBeforeMs === 0 || (principal.issuedAtMs ?? 0) >= revokedBeforeMs) return
+  throw new PosternError('access_ended', 'the token was issued before the access of its owner was revoked', {
+    hint: 'Ask whoever manages access; once it is given back, log in anew for a fresh token.',
+  })
 }
 
 /** `replication` turns a connection into another protocol, where nothing here would apply. */

@@ -17,6 +17,7 @@ const portalOf = (name: string, statement = emptyStatement): Portal => ({
   parameters: '[]',
   protection: null,
   ticket: null,
+  refused: null,
   isApproved: false,
   isCursor: false,
 })

@@ -147,6 +147,7 @@ function newCursor(
     parameters: '[]',
     protection,
     ticket: null,
+    refused: null,
     isApproved,
     isCursor: true,
   }
@@ -163,6 +164,7 @@ export function newPortal(bind: Bind, prepared: PreparedStatement, protection: P
     parameters: '[]',
     protection,
     ticket: null,
+    refused: null,
     isApproved: false,
     isCursor: false,
   }

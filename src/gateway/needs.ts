@@ -1,6 +1,8 @@
 import type { ApprovalRequirement } from '../core/access.ts'
 import type { FiledRequest } from '../core/access-service.ts'
 import type { Decision, DeterminingPolicy } from '../core/decision.ts'
+import type { StatementAnalysis } from '../core/statement.ts'
+import { resourceAsWritten } from './refusal.ts'
 
 /** What has to be agreed to before a statement may run. */
 export interface Needs {
@@ -12,9 +14,12 @@ export interface Needs {
 }
 
 /** What a denial that approvers may lift asks for. */
-export function needsOf(denial: Extract<Decision, { effect: 'deny' }>): Needs {
-  const { requirements, policies, command, resource } = denial
-  return { requirements, policies, command, resource }
+export function needsOf(
+  denial: Extract<Decision, { effect: 'deny' }>,
+  statement: Pick<StatementAnalysis, 'commands'>,
+): Needs {
+  const { requirements, policies, command } = denial
+  return { requirements, policies, command, resource: resourceAsWritten(denial, statement) }
 }
 
 /** What several statements of one text ask for together; null where none asks for anything. */

@@ -44,6 +44,8 @@ export interface Portal {
   parameters: string
   /** The approval that its Bind got, to be used up by its Execute. */
   ticket: Ticket | null
+  /** What its Bind was refused by: executing it fails as well, and says nothing new. */
+  refused: Refusal | null
   /** Whether its DECLARE ran by an approval. */
   readonly isApproved: boolean
   /** Whether DECLARE has opened it: executing it fetches from it, and declares nothing. */

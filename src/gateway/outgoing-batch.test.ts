@@ -43,6 +43,7 @@ test('where the record fails every statement of the batch is replaced, and nothi
       parameters: '[]',
       protection: null,
       ticket: null,
+      refused: null,
       isApproved: false,
       isCursor: false,
     },

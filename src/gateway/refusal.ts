@@ -68,11 +68,11 @@ export function refusalOfDecision(
 }
 
 /** Without a schema where the statement named none: which one of the search path it means policy could only guess. */
-function resourceAsWritten(
+export function resourceAsWritten(
   { command, resource, reason }: Extract<Decision, { effect: 'deny' }>,
-  { commands }: DeniedStatement,
+  { commands }: Pick<DeniedStatement, 'commands'>,
 ): string {
-  if (reason !== 'not_permitted') return resource
+  if (reason !== 'not_permitted' && reason !== 'needs_approval') return resource
   const relations = commands.filter(({ name }) => name === command).flatMap((found) => found.relations)
   return relations.find(({ schema, name }) => schema === null && resource.endsWith(`.${name}`))?.name ?? resource
 }
@@ -106,7 +106,7 @@ function hintOf(decision: Extract<Decision, { effect: 'deny' }>, permittedSchema
     case 'forbidden':
       return 'Ask whoever keeps the policies if you need this.'
     case 'needs_approval':
-      return 'Ask one of the approvers; approving a waiting statement is not available yet.'
+      return 'It cannot wait for approval here. Ask one of the approvers, or whoever runs this gateway.'
     case 'policy_error':
       return 'Postern refuses whatever a broken policy might forbid. Tell whoever keeps the policies.'
     case 'not_permitted':

@@ -182,6 +182,8 @@ export interface GatewayDatabase {
   readonly resource: DatabaseResource
   /** The database role used upstream. */
   readonly role: string
+  /** Whether `application_name` says who it is. */
+  readonly showsIdentity: boolean
   /** Knows which functions of this database are safe. */
   readonly sql: Analyzes
   /** Null where nothing of this database is classified. */

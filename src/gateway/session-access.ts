@@ -94,10 +94,15 @@ export class SessionAccess {
     const { services, principal, database, startedAtMs } = this.#parts
     this.holding.changed()
     const revokedBeforeMs = services.access?.revokedBeforeMs(principal) ?? 0
-    if (startedAtMs < revokedBeforeMs) {
-      return new PosternError('access_ended', 'terminating connection: access was revoked', {
-        hint: 'Ask whoever manages access; connect again with a fresh token once it is given back.',
-      })
+    const isTokenGood = services.access?.isTokenGood(principal, nowMs) ?? true
+    if (startedAtMs < revokedBeforeMs || !isTokenGood) {
+      return new PosternError(
+        'access_ended',
+        'terminating connection: the access that it was opened with is over or was revoked',
+        {
+          hint: 'Ask whoever manages access; connect again with a fresh token once it is given back.',
+        },
+      )
     }
     const holding = this.holding.at(nowMs)
     const { version } = services.policy

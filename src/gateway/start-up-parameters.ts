@@ -1,4 +1,5 @@
 import { PosternError } from '../core/errors.ts'
+import { limits } from '../core/limits.ts'
 import { type Command, emptyStatement, type StatementAnalysis } from '../core/statement.ts'
 import type { LoginMethod } from './ask-token.ts'
 
@@ -35,6 +36,7 @@ const usualSettings: ReadonlySet<string> = new Set([
   'intervalstyle',
   'options',
   'postern.login',
+  'postern.reason',
   'timezone',
 ])
 
@@ -67,12 +69,27 @@ export function loginMethod<Otherwise>(
 
 /**
  * The settings `postern.*` that a start-up packet would make, folded, however they are written. All but `postern.login`
- * are for the gateway to give.
+ * and `postern.reason` are for the gateway to give.
  */
 export function forgedSettings(parameters: ReadonlyMap<string, string>): readonly string[] {
   return settingsOf(parameters)
     .map(({ name }) => name)
-    .filter((name) => name.startsWith('postern.') && name !== 'postern.login')
+    .filter((name) => name.startsWith('postern.') && !clientsOwn.has(name))
+}
+
+const clientsOwn: ReadonlySet<string> = new Set(['postern.login', 'postern.reason'])
+
+/** Why the client is here (`-c postern.reason=INC-1234` in `options`), for the record and for approvers; null if it does not say. */
+export function reasonGiven(parameters: ReadonlyMap<string, string>): string | null {
+  const given =
+    settingsOf(parameters)
+      .findLast(({ name }) => name === 'postern.reason')
+      ?.value.trim() ?? ''
+  if (given === '') return null
+  if (given.length <= limits.reasonCharsMax && !/\p{Cc}/u.test(given)) return given
+  throw new PosternError('input_invalid', 'postern.reason is too long, or holds control characters', {
+    hint: `Give a reason of at most ${String(limits.reasonCharsMax)} characters.`,
+  })
 }
 
 interface Setting {

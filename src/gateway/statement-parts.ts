@@ -15,7 +15,7 @@ export interface StatementContext {
   readonly principal: Principal
   /** The access roles that the principal holds. */
   readonly holding: SessionHolding
-  readonly database: Pick<GatewayDatabase, 'resource' | 'sql'>
+  readonly database: Pick<GatewayDatabase, 'resource' | 'showsIdentity' | 'sql'>
   readonly client: { readonly address: string; readonly isTls: boolean }
   readonly names: SessionNames
   readonly settings: SessionSettings

@@ -22,6 +22,7 @@ import {
   type Verdict,
   withNeeds,
 } from './statement-parts.ts'
+import { forgery, renamedStatement } from './forged-identity.ts'
 import { catalogUnavailable, creationRefusal, unrecordable } from './statement-refusals.ts'
 
 /**
@@ -59,6 +60,12 @@ export class StatementWay {
     if (!this.#services.journal.isAvailable) return { refusal: refusalOf(unrecordable()) }
     const means = this.#meaningOf(statement, place)
     if (means === 'undecided') return means
+    const { database } = this.#session
+    const forged = forgery(means === null ? [statement] : [statement, means.statement], {
+      showsIdentity: database.showsIdentity,
+      renames: () => place.count === 1 && means === null && this.renamed(statement) !== null,
+    })
+    if (forged !== null) return { refusal: refusalOf(forged) }
     const protection = this.#protect(statement, means, place)
     if (protection === 'undecided') return protection
     if (protection instanceof PosternError) return { refusal: refusalOf(protection) }
@@ -79,6 +86,12 @@ export class StatementWay {
     if (error !== null) return { refusal: refusalOf(error) }
     const refused = statement.names.executes === null ? null : this.#checkArguments(statement, protection)
     return refused ?? { allowed }
+  }
+
+  /** What goes to PostgreSQL instead of a statement that sets `application_name`, where that says who it is. */
+  renamed(statement: StatementAnalysis): string | null {
+    const { database, settings, principal } = this.#session
+    return database.showsIdentity ? renamedStatement(statement, { principal, settings }) : null
   }
 
   /** Whether the parameters of a Bind are what masking put in the place of values; null where they are not. */
@@ -313,7 +326,9 @@ export class StatementWay {
     const decision = policy.decideStatement(request)
     const isAskable = this.#services.approvals !== null
     const needs =
-      decision.effect === 'deny' && decision.reason === 'needs_approval' && isAskable ? needsOf(decision) : null
+      decision.effect === 'deny' && decision.reason === 'needs_approval' && isAskable
+        ? needsOf(decision, statement)
+        : null
     if (decision.effect === 'deny' && needs === null) {
       const permittedSchema = (searchPath ?? []).find(
         (schema) => policy.decideStatement({ ...request, searchPath: [schema] }).effect === 'allow',

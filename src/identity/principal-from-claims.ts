@@ -26,6 +26,7 @@ export function principalFromClaims(claims: Claims, issuer: ResolvedIssuer): Pri
     actors: actorsOf(claims['act'], issuer.url),
     authenticationMethods: authenticationMethodsOf(claims['amr']),
     tokenId: isText(claims['jti']) ? claims['jti'] : undefined,
+    ...(typeof claims['iat'] === 'number' ? { issuedAtMs: claims['iat'] * 1_000 } : {}),
     // Clocks may differ by the leeway in both directions: a token that is accepted late also ends late.
     expiresAtMs: Math.floor(expiresAtMs) + issuer.leewayS * 1_000,
   }

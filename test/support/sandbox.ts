@@ -71,7 +71,7 @@ export interface SandboxOptions {
   readonly classification?: string
   readonly showsIdentity?: boolean
   readonly usesEphemeralRoles?: boolean
-  /** What differs of the sections about access; the API is on, over plain HTTP. */
+  /** What differs of the sections about access; with it the API is on, over plain HTTP, and statements can wait. */
   readonly access?: Partial<Pick<Config, 'accessRoles' | 'approvals' | 'controlStore' | 'api' | 'notifications'>>
 }
 
@@ -152,15 +152,24 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   }
 }
 
+const sandboxApi: NonNullable<Config['api']> = {
+  address: '127.0.0.1',
+  port: 0,
+  publicUrl: null,
+  tls: null,
+  login: null,
+  consoleSessionMs: 3_600_000,
+}
+
 function accessSettings(
   directory: string,
-  { access = {} }: SandboxOptions,
+  { access }: SandboxOptions,
 ): Pick<Config, 'accessRoles' | 'approvals' | 'controlStore' | 'api' | 'notifications'> {
   return {
     accessRoles: new Map(),
     approvals: { statementWaitMs: 60_000, accessWaitMs: 60_000, auditors: ['auditors'], admins: ['admins'] },
     controlStore: { kind: 'sqlite', file: join(directory, 'control.db'), stalenessMs: 30_000 },
-    api: { address: '127.0.0.1', port: 0, publicUrl: null, tls: null, login: null, consoleSessionMs: 3_600_000 },
+    api: access === undefined ? null : sandboxApi,
     notifications: { directory: join(directory, 'notifications'), webhooks: [], slack: null },
     ...access,
   }
