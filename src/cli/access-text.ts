@@ -10,9 +10,15 @@ export interface TextStyle {
   readonly nowMs: number
 }
 
-/** A request in full: what an approver has to know before saying yes, and what to type next. */
+/** A request in full, and what to type next. */
 export function requestText(request: ShownRequest, style: TextStyle): string {
-  const { bold, dim } = pc.createColors(style.isColoured)
+  const { dim } = pc.createColors(style.isColoured)
+  return `${describedRequest(request, style)}\n${dim('→')} ${nextStep(request)}\n`
+}
+
+/** A request in full: what an approver has to know before saying yes. */
+export function describedRequest(request: ShownRequest, style: TextStyle): string {
+  const { bold } = pc.createColors(style.isColoured)
   const { statement, access } = request
   const who = whoOf(request.requester)
   const what =
@@ -25,7 +31,6 @@ export function requestText(request: ShownRequest, style: TextStyle): string {
       .join('\n'),
     ...(statement === null ? [] : [statementText(statement, style)]),
     factsText(factsOf(request, style.nowMs), style),
-    `${dim('→')} ${nextStep(request)}`,
   ]
   return `${parts.join('\n\n')}\n`
 }
@@ -63,8 +68,8 @@ export function grantsText(grants: readonly ShownGrant[], style: TextStyle): str
     grant.role,
     [
       grant.endedWhy ?? left(grant.untilMs, style.nowMs),
-      ...(grant.kind === 'break_glass' ? [grant.reviewed ?? 'break-glass'] : []),
-      ...(grant.needsReview ? ['to be reviewed'] : []),
+      ...(grant.needsReview ? ['to review'] : []),
+      ...(grant.reviewed === null ? [] : [grant.reviewed]),
     ].join(', '),
     grant.reason ?? '',
   ])
@@ -186,7 +191,10 @@ function standing(request: ShownRequest, nowMs: number): string {
 }
 
 function left(untilMs: number, nowMs: number): string {
-  return untilMs <= nowMs ? 'over' : `${formatDuration(untilMs - nowMs)} left`
+  const leftMs = untilMs - nowMs
+  if (leftMs <= 0) return 'over'
+  // Seconds matter near the end only.
+  return `${formatDuration(leftMs > 600_000 ? Math.floor(leftMs / 60_000) * 60_000 : leftMs)} left`
 }
 
 const labelWidth = 13
@@ -231,16 +239,28 @@ function wrapped(text: string, width: number, prefix: { first: string; next: str
   let line = ''
   let taken = 0
   for (const character of terminalSafe(text)) {
-    // Characters of East Asian scripts and pictures take two columns.
-    const columns = (character.codePointAt(0) ?? 0) >= 0x1100 ? 2 : 1
+    const columns = columnsOf(character)
     if (taken + columns > room) {
-      lines.push(line)
-      line = ''
-      taken = 0
+      // Between words where there is a blank not too far back; nothing is left out.
+      const blank = line.lastIndexOf(' ') + 1
+      const rest = blank > line.length - wordCharsMax && character !== ' ' ? line.slice(blank) : ''
+      lines.push(line.slice(0, line.length - rest.length))
+      line = rest
+      taken = columnsOf(rest)
     }
     line += character
     taken += columns
   }
   lines.push(line)
   return lines.map((each, index) => `${index === 0 ? prefix.first : prefix.next}${each}`)
+}
+
+/** How far back a line is broken between words. */
+const wordCharsMax = 30
+
+/** Characters of East Asian scripts and pictures take two columns. */
+function columnsOf(text: string): number {
+  let columns = 0
+  for (const character of text) columns += (character.codePointAt(0) ?? 0) >= 0x1100 ? 2 : 1
+  return columns
 }

@@ -213,8 +213,8 @@ export function readSession(value: unknown): ShownSession {
 export function readIssued(value: unknown): { id: string; secret: string; user: string; expiresAtMs: number } {
   const it = new Members(value)
   const secret = it.text('secret')
-  // It goes to standard output as it is, so it may hold nothing but what our tokens are made of.
-  if (!/^[\w-]{20,200}$/u.test(secret)) throw notOurs()
+  // It goes to standard output as it is, so it may hold nothing that a terminal or a shell would take for more than text.
+  if (!/^[!-~]{16,200}$/u.test(secret)) throw notOurs()
   return { id: it.text('id'), secret, user: it.text('user'), expiresAtMs: it.time('expiresAt') }
 }
 

@@ -61,9 +61,9 @@ export class ApiClient {
         accept: 'application/json',
         // For the record, which tells answers from here from others.
         'x-postern-client': 'cli',
-        ...(body === undefined
-          ? {}
-          : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        // Also where there is no body: what has no length has to be counted at the other end.
+        ...(method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(body ?? '')) }),
       },
       ...(this.#ca === undefined ? {} : { ca: [...this.#ca] }),
     }

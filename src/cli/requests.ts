@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { terminalSafe } from '../audit/record-text.ts'
 import { PosternError } from '../core/errors.ts'
-import { requestsText, requestText } from './access-text.ts'
+import { describedRequest, requestsText, requestText } from './access-text.ts'
 import { idInPath, makeSure, openApi, show, withApi, type AccessDeps, type AccessOptions } from './access-deps.ts'
 import { readList, readMe, readRequest, type ShownRequest } from './api-answers.ts'
 import type { ApiClient } from './api-client.ts'
@@ -77,7 +77,7 @@ function answerCommand(
     const before = readRequest(await api.get(path))
     const isJson = options.json === true
     // Also where nobody is asked: the output of a job says what it approved.
-    if (!isJson) deps.writeOut(requestText(before, deps.style()))
+    if (!isJson) deps.writeOut(describedRequest(before, deps.style()))
     refuseInVain(before)
     const question = verb === 'approve' ? 'Approve this?' : 'Deny this, for good?'
     await makeSure(question, options.yes === true, deps)
