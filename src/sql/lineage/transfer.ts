@@ -106,7 +106,9 @@ function areWhole(unit: Unit, trace: Trace): boolean {
 /** Whether it is `o.mail = c.email`: the rows it chooses are those of which the whole value was known. */
 function isEquality(unit: Unit, trace: Trace): boolean {
   const [atom] = unit.atoms
-  return unit.atoms.length === 1 && atom !== undefined && atom.isEquality && areColumnsWhole(atom, trace)
+  if (unit.atoms.length !== 1 || atom === undefined || !atom.isEquality) return false
+  // What is called a column may be an argument of a function or a column of a subquery, and an expression there.
+  return !atom.value.isCombined && areColumnsWhole(atom, trace)
 }
 
 function areColumnsWhole({ value, parts }: Atom, trace: Trace): boolean {
@@ -154,8 +156,16 @@ function applyWithin(atom: Atom, unit: Unit, { level, trace }: { level: Level; t
       continue
     }
     if (atom.isSearch) continue
-    for (const position of positions) {
-      if (!isNone(tellsAt(entry, position))) continue
+    const compared = positions.filter((position) => isNone(tellsAt(entry, position)))
+    if (compared.length > 0 && !entry.isRelation) {
+      // Whoever wrote the rows chose what stands beside what is compared, and how often a value is among them.
+      isNew = taintAll(entry, own) || isNew
+      entry.level.rowSources = union(entry.level.rowSources, own)
+      if (entry.level.hasOuterJoin) entry.level.transferSources = union(entry.level.transferSources, own)
+      if (entry.level !== level) level.outerTaint = union(level.outerTaint, own)
+      continue
+    }
+    for (const position of compared) {
       if (!taintColumn(entry, position, own)) continue
       isNew = true
       if (entry.level !== level) level.outerTaint = union(level.outerTaint, own)

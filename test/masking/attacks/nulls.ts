@@ -280,5 +280,97 @@ for (const [name, select] of [
   }
 }
 
+// The same without a condition that names what it is compared with, or by other ways to be absent.
+const numbers = Array.from({ length: 128 }, (_, at) => String(at))
+const absent = new Family('NULL by other ways', { on: ['simple', 'binary'] })
+const counted = `(nextval('notes_id_seq') % 128)::int`
+const wide = `(SELECT m, m AS k, c.* FROM generate_series(0, 127) m, customers c WHERE c.id = 1)`
+absent.each([
+  `SELECT (SELECT phone FROM customers x WHERE x.id = nullif(get_bit(c.full_name::bytea, n), 0)) FROM generate_series(0, 127) n, customers c WHERE c.id = 1 ORDER BY n`,
+  `SELECT (SELECT city FROM customers x WHERE x.id = nullif(get_bit(c.full_name::bytea, n), 0)) FROM generate_series(0, 127) n, customers c WHERE c.id = 1 ORDER BY n`,
+  `SELECT customer_email(nullif(get_bit(full_name::bytea, n), 0)) ${from}`,
+  `SELECT returned_email(nullif(get_bit(full_name::bytea, n), 0)) ${from}`,
+  `SELECT (two(nullif(get_bit(full_name::bytea, n), 0))).b ${from}`,
+  `SELECT same(nullif(get_bit(full_name::bytea, n), 0)) ${from}`,
+  `SELECT same(CASE WHEN ${one} THEN c END) FROM generate_series(0, 127) n, customers c WHERE id = 1 ORDER BY n`,
+  `SELECT t.email FROM generate_series(0, 127) n CROSS JOIN customers c LEFT JOIN LATERAL customer_email(nullif(get_bit(c.full_name::bytea, n), 0)) t (email) ON true WHERE c.id = 1 ORDER BY n`,
+  `SELECT t.label FROM generate_series(0, 127) n CROSS JOIN customers c LEFT JOIN LATERAL find_names(5 + 5 * get_bit(c.full_name::bytea, n)) t ON true WHERE c.id = 1 ORDER BY n`,
+  `SELECT t.phone FROM generate_series(0, 127) n CROSS JOIN customers c LEFT JOIN all_customers() t ON t.id = get_bit(c.full_name::bytea, n) WHERE c.id = 1 ORDER BY n`,
+  `SELECT x.phone FROM generate_series(0, 127) g LEFT JOIN ${wide} x ON x.m = g AND get_bit(x.full_name::bytea, x.m) = 1 ORDER BY g`,
+  `SELECT x.phone FROM generate_series(0, 127) g LEFT JOIN ${wide} x ON x.k = g AND get_bit(x.full_name::bytea, x.m) = 1 ORDER BY g`,
+  `SELECT x.city FROM generate_series(0, 127) g LEFT JOIN ${wide} x ON x.k = g AND get_bit(x.full_name::bytea, x.m) = 1 ORDER BY g`,
+  `SELECT x.k FROM generate_series(0, 127) g LEFT JOIN ${wide} x ON x.k = g AND get_bit(x.full_name::bytea, x.m) = 1 ORDER BY g`,
+  `SELECT x.phone FROM ${wide} g LEFT JOIN (SELECT phone FROM customers WHERE id = 1) x ON get_bit(g.full_name::bytea, g.m) = 1 ORDER BY g.k`,
+  `SELECT x.phone FROM ${wide} g LEFT JOIN LATERAL (SELECT g.phone WHERE get_bit(g.full_name::bytea, g.m) = 1) x ON true ORDER BY g.k`,
+  `SELECT x.k FROM ${wide} g LEFT JOIN LATERAL (SELECT g.k WHERE get_bit(g.full_name::bytea, g.m) = 1) x ON true ORDER BY g.k`,
+  `SELECT phone FROM (SELECT n, phone FROM generate_series(0, 127) n, customers WHERE id = 1 AND ${one} UNION ALL SELECT n, NULL FROM generate_series(0, 127) n, customers WHERE id = 1 AND NOT ${one}) x ORDER BY n`,
+  `SELECT n, phone FROM generate_series(0, 127) n, customers WHERE id = 1 AND ${one} UNION ALL SELECT n, NULL FROM generate_series(0, 127) n, customers WHERE id = 1 AND NOT ${one} ORDER BY 1`,
+  `SELECT n, city FROM generate_series(0, 127) n, customers WHERE id = 1 AND ${one} UNION ALL SELECT n, NULL FROM generate_series(0, 127) n, customers WHERE id = 1 AND NOT ${one} ORDER BY 1`,
+  `SELECT x.a FROM customers, generate_series(0, 127) n, json_to_record(json_build_object('a', ${bit})) AS x (a int) WHERE id = 1 ORDER BY n`,
+  `SELECT x.a FROM customers, generate_series(0, 127) n, json_to_record(json_build_object(get_bit(full_name::bytea, n)::text, 7)) AS x (a int, "1" int) WHERE id = 1 ORDER BY n`.replace(
+    'x.a FROM',
+    'x."1" FROM',
+  ),
+  `SELECT x.a FROM customers, generate_series(0, 127) n, json_table('[1]', '$[*]' COLUMNS (a int PATH '$ ? (@ == 1)', b int PATH '$')) x WHERE id = 1 AND n >= 0 ORDER BY n`.replace(
+    "'[1]', '$[*]'",
+    "jsonb_build_array(get_bit(full_name::bytea, n)), '$[*]'",
+  ),
+  `SELECT x.a FROM customers, generate_series(0, 127) n, xmltable('/r' PASSING xmlelement(name r, CASE WHEN ${one} THEN xmlelement(name a, 1) END) COLUMNS a int PATH 'a') x WHERE id = 1 ORDER BY n`,
+  `SELECT (jsonb_populate_record(NULL::address, jsonb_build_object('zip', ${bit}))).zip ${from}`,
+  `SELECT jsonb_populate_record(NULL::address, jsonb_build_object('zip', ${bit})) ${from}`,
+  `SELECT u.a FROM customers, generate_series(0, 127) n, unnest(array_fill(1, ARRAY[get_bit(full_name::bytea, n)]), ARRAY[1]) u (a, b) WHERE id = 1 ORDER BY n`,
+  `SELECT u.a FROM customers, generate_series(0, 127) n, ROWS FROM (generate_series(1, get_bit(full_name::bytea, n)), generate_series(1, 1)) u (a, b) WHERE id = 1 ORDER BY n`,
+  `SELECT first_value(phone) OVER (PARTITION BY n ORDER BY n ROWS BETWEEN get_bit((SELECT full_name FROM customers WHERE id = 1)::bytea, 0) FOLLOWING AND UNBOUNDED FOLLOWING) ${from}`.replace(
+    /first_value.*?\) FROM/,
+    `nth_value(phone, 1 + get_bit(full_name::bytea, n)) OVER (PARTITION BY n) FROM`,
+  ),
+  `SELECT nth_value(id, 1 + get_bit(full_name::bytea, n)) OVER (PARTITION BY n) ${from}`,
+  `SELECT (SELECT id FROM customers x WHERE x.id = c.id AND x.full_name > chr(n)) FROM customers c, generate_series(33, 126) n WHERE c.id = 0 UNION ALL SELECT nullif(get_bit(full_name::bytea, n), 0) FROM (SELECT * FROM customers, generate_series(0, 127) n WHERE id = 1 ORDER BY n) z`,
+  `SELECT lower(int4range(0, get_bit(full_name::bytea, n))) ${from}`,
+  `SELECT (hstore(get_bit(full_name::bytea, n)::text, 'x')) -> '1' ${from}`,
+  `SELECT pg_catalog.obj_description(get_bit(full_name::bytea, n)::oid), to_regclass(CASE WHEN ${one} THEN 'orders' ELSE 'nothing' END) ${from}`,
+  `SELECT width_bucket(1, 0, 2, nullif(get_bit(full_name::bytea, n), 0)) ${from}`,
+  `SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY nullif(get_bit(full_name::bytea, n), 0)) FROM generate_series(0, 127) n, customers WHERE id = 1 GROUP BY n ORDER BY n`,
+  `SELECT mode() WITHIN GROUP (ORDER BY nullif(get_bit(full_name::bytea, n), 0)) FROM generate_series(0, 127) n, customers WHERE id = 1 GROUP BY n ORDER BY n`,
+  `SELECT any_value(phone) FILTER (WHERE ${one}) FROM generate_series(0, 127) n, customers WHERE id = 1 GROUP BY n ORDER BY n`,
+  `SELECT min(phone) FILTER (WHERE ${one}) FROM generate_series(0, 127) n, customers WHERE id = 1 GROUP BY n ORDER BY n`,
+])
+absent.each(
+  [
+    `SELECT x.k FROM ${wide} x WHERE get_bit(x.full_name::bytea, x.m) = 1`,
+    `SELECT x.k FROM (SELECT m, m + 0 AS k, full_name FROM generate_series(0, 127) m, customers WHERE id = 1) x WHERE get_bit(x.full_name::bytea, x.m) = 1`,
+    `SELECT x.k FROM (SELECT row_number() OVER () - 1 AS m, row_number() OVER () - 1 AS k, full_name FROM generate_series(0, 127), customers WHERE id = 1) x WHERE get_bit(x.full_name::bytea, x.m::int) = 1`,
+    `WITH x AS MATERIALIZED (SELECT m, m AS k, full_name FROM generate_series(0, 127) m, customers WHERE id = 1) SELECT k FROM x WHERE get_bit(full_name::bytea, m) = 1`,
+    `SELECT u.k FROM customers c, unnest(ARRAY[${numbers.join()}], ARRAY[${numbers.join()}]) u (m, k) WHERE c.id = 1 AND get_bit(c.full_name::bytea, u.m) = 1`,
+  ],
+  {
+    on: ['simple'],
+    decode: (rows) => {
+      const seen = new Set(rows.map((row) => row[0]))
+      return numbers.map((each) => (seen.has(each) ? '1' : '0')).join('')
+    },
+  },
+)
+for (const [index, select] of [
+  `SELECT (SELECT c.phone FROM customers c WHERE c.id = 1 AND n >= 0 AND get_bit(c.full_name::bytea, ${counted}) = 1) FROM generate_series(0, 127) n`,
+  `SELECT (SELECT c.city FROM customers c WHERE c.id = 1 AND n >= 0 AND get_bit(c.full_name::bytea, ${counted}) = 1) FROM generate_series(0, 127) n`,
+  `SELECT (SELECT n FROM customers c WHERE c.id = 1 AND n >= 0 AND get_bit(c.full_name::bytea, ${counted}) = 1) FROM generate_series(0, 127) n`,
+  `SELECT (SELECT 1 FROM customers c WHERE c.id = 1 AND n >= 0 AND get_bit(c.full_name::bytea, ${counted}) = 1) FROM generate_series(0, 127) n`,
+  `SELECT EXISTS (SELECT FROM customers c WHERE c.id = 1 AND n >= 0 AND get_bit(c.full_name::bytea, ${counted}) = 1) FROM generate_series(0, 127) n`,
+].entries()) {
+  absent.inside(["SELECT setval('notes_id_seq', 127)", select], {
+    on: ['simple'],
+    name: `counted ${String(index)}: ${select}`,
+  })
+}
+absent.inside([
+  'INSERT INTO notes (id) SELECT n FROM generate_series(1000, 1127) n',
+  `MERGE INTO notes t USING (SELECT n, full_name FROM generate_series(0, 127) n, customers WHERE id = 1 ORDER BY n) s ON t.id = s.n + 1000 AND get_bit(s.full_name::bytea, s.n) = 1 WHEN MATCHED THEN UPDATE SET n = 1 WHEN NOT MATCHED THEN INSERT (id) VALUES (2000 + s.n) RETURNING old.id, s.n`,
+])
+absent.inside([
+  'INSERT INTO notes (id) SELECT n FROM generate_series(1000, 1127) n',
+  `UPDATE notes t SET n = 1 FROM (SELECT n, full_name FROM generate_series(0, 127) n, customers WHERE id = 1) s LEFT JOIN customers c ON get_bit(s.full_name::bytea, s.n) = 1 AND c.id = 1 WHERE t.id = s.n + 1000 RETURNING c.phone`,
+])
+
 /** Values spelled by the pattern of NULLs. */
-export const nullAttacks = [spelled, outer, inside, copied, stored, kept].flatMap(({ attacks }) => attacks)
+export const nullAttacks = [spelled, outer, inside, copied, stored, kept, absent].flatMap(({ attacks }) => attacks)
