@@ -1,5 +1,4 @@
 import { Hono, type MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import { type ApiEnv, type Callers, countAddress } from './callers.ts'
@@ -35,7 +34,7 @@ export function createApp({ options, services, site }: AppParts): Hono<ApiEnv> {
     return c.json(errorBody(failure), statusOf(failure))
   })
   app.notFound((c) => c.json(errorBody(notFound()), 404))
-  app.use(countAddress(callers), withinDeadline(), bodyLimit({ maxSize: limits.httpBodyBytesMax, onError: tooLarge }))
+  app.use(countAddress(callers), withinDeadline(), boundBody())
   app.route(apiPath, createRest(callers))
   if (services.slack !== undefined && services.slack !== null) app.route('/slack', createSlack(services.slack))
   app.route('/', createPages(callers, options.login))
@@ -63,8 +62,33 @@ function withinDeadline(): MiddlewareHandler<ApiEnv> {
   }
 }
 
-function tooLarge(): never {
-  throw new PosternError('message_too_large', 'the body of this request is too large', {
+/** Reads the body once, and no more of it than is taken; what is declared too large is not read at all. */
+function boundBody(): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      const declared = Number(c.req.header('content-length') ?? 0)
+      if (!(declared <= limits.httpBodyBytesMax)) throw tooLarge()
+      const read = await readBody(c.req.raw.body)
+      // Declared as what it settles to; what reads it calls `then`.
+      c.req.bodyCache.arrayBuffer = Promise.resolve(read) as unknown as ArrayBuffer
+    }
+    await next()
+  }
+}
+
+async function readBody(body: ReadableStream<Uint8Array> | null): Promise<ArrayBuffer> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length
+    if (bytes > limits.httpBodyBytesMax) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return new Uint8Array(Buffer.concat(chunks)).buffer
+}
+
+function tooLarge(): PosternError {
+  return new PosternError('message_too_large', 'the body of this request is too large', {
     hint: `At most ${String(limits.httpBodyBytesMax)} bytes are taken.`,
   })
 }

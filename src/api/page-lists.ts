@@ -2,7 +2,7 @@ import { html } from 'hono/html'
 import type { AnsweredRequest } from '../core/access-service.ts'
 import type { Grant, RequestRecord } from '../core/access.ts'
 import { limits } from '../core/limits.ts'
-import { csrfField, layout, type Reader } from './page-layout.ts'
+import { csrfField, layout, sentence, type Reader } from './page-layout.ts'
 import { chip } from './page-request.ts'
 import { absolute, line, nothing, relative, span, when, type Html } from './page-text.ts'
 import { isOpen, subjectWords } from './page-words.ts'
@@ -33,7 +33,7 @@ export function homePage({ waiting, own, grants, viewer, reader, nowMs }: HomeVi
                   <p class="muted small">As of ${absolute(nowMs)}. <a href="/">Look again</a></p>
                 </div>`
               : html`<ul class="list">
-                  ${waiting.map(({ request }) => requestCard(request, { viewer, nowMs }))}
+                  ${waiting.map(({ request }) => requestCard(request, { viewer, nowMs, isOwn: false }))}
                 </ul>`
           }
           <h2>Your own requests</h2>
@@ -41,7 +41,7 @@ export function homePage({ waiting, own, grants, viewer, reader, nowMs }: HomeVi
             own.length === 0
               ? html`<div class="card"><p class="muted">You have asked for nothing lately.</p></div>`
               : html`<ul class="list">
-                  ${own.map(({ request }) => requestCard(request, { viewer, nowMs }))}
+                  ${own.map(({ request }) => requestCard(request, { viewer, nowMs, isOwn: true }))}
                 </ul>`
           }
         </div>
@@ -74,6 +74,9 @@ export interface GrantsView {
 
 /** The grants that the reader may see, each with what can be done about it. */
 export function grantsPage({ active, toReview, done, reader, nowMs }: GrantsView): Html {
+  const reviewed = new Set(toReview.map(({ id }) => id))
+  const isActive = new Set(active.map(({ id }) => id))
+  const others = active.filter(({ id }) => !reviewed.has(id))
   return layout(
     { title: 'Access', reader, place: 'access' },
     html`<div class="narrow">
@@ -83,13 +86,24 @@ export function grantsPage({ active, toReview, done, reader, nowMs }: GrantsView
         toReview.length === 0
           ? nothing
           : html`<h2>Taken in an emergency, to be reviewed</h2>
-              ${toReview.map((grant) => html`<section class="card">${grantFacts(grant, nowMs)}${reviewForm(grant, reader)}</section>`)}`
+              ${toReview.map(
+                (grant) =>
+                  html`<section class="card">
+                    ${grantFacts(grant, nowMs)}
+                    ${grant.principal.name === reader.name ? html`<p class="muted">Somebody else has to review this.</p>` : reviewForm(grant, reader)}
+                    ${isActive.has(grant.id) ? revokeForm(grant, reader) : nothing}
+                  </section>`,
+              )} `
       }
       <h2>Access that lasts now</h2>
       ${
-        active.length === 0
-          ? html`<div class="card"><p class="muted">Nobody whose access you may see has any at the moment.</p></div>`
-          : active.map(
+        others.length === 0
+          ? html`<div class="card">
+              <p class="muted">
+                ${toReview.length === 0 ? 'Nobody whose access you may see has any at the moment.' : 'No other.'}
+              </p>
+            </div>`
+          : others.map(
               (grant) => html`<section class="card">${grantFacts(grant, nowMs)}${revokeForm(grant, reader)}</section>`,
             )
       }
@@ -97,19 +111,27 @@ export function grantsPage({ active, toReview, done, reader, nowMs }: GrantsView
   )
 }
 
-function requestCard(
-  request: RequestRecord,
-  { viewer, nowMs }: { readonly viewer: Viewer; readonly nowMs: number },
-): Html {
-  const left = span(request.expiresAtMs - nowMs)
+interface CardView {
+  readonly viewer: Viewer
+  readonly nowMs: number
+  readonly isOwn: boolean
+}
+
+function requestCard(request: RequestRecord, { viewer, nowMs, isOwn }: CardView): Html {
+  const left = `${span(request.expiresAtMs - nowMs) ?? 'less than a second'} left`
+  const what = subjectWords(request)
   return html`<li class="card">
     <p class="status">
-      ${chip(request, nowMs)}
-      <span class="muted"
-        >${isOpen(request, nowMs) ? `${left ?? 'no time'} left` : relative(request.createdAtMs, nowMs)}</span
+      ${isOwn ? chip(request, nowMs) : html`<span class="chip wait">${left}</span>`}
+      <span class="muted small"
+        >${isOwn && isOpen(request, nowMs) ? left : `asked ${relative(request.createdAtMs, nowMs)}`}</span
       >
     </p>
-    <h3><a href="/r/${request.id}">${line(request.requester.name)}: ${line(subjectWords(request))}</a></h3>
+    <h3>
+      <a href="/r/${request.id}"
+        >${isOwn ? line(sentence(what).replace(/\.$/, '')) : html`${line(request.requester.name)} wants to ${line(what)}`}</a
+      >
+    </h3>
     ${request.reason === null || request.reason === '' ? nothing : html`<p>${line(brief(request.reason))}</p>`}
     ${request.kind === 'statement' ? html`<span class="oneline">${line(brief(shownStatement(request, viewer).sql))}</span>` : nothing}
   </li>`

@@ -4,7 +4,7 @@ import type { Approval, ApprovalRequirement, Party, RequestRecord, StatementRequ
 import { limits } from '../core/limits.ts'
 import { csrfField, layout, sentence, type Reader } from './page-layout.ts'
 import { statementFacts, statementSection, transactionFacts } from './page-statement.ts'
-import { absolute, counted, line, nothing, relative, span, visible, when, type Html } from './page-text.ts'
+import { absolute, clock, counted, line, nothing, span, visible, when, type Html } from './page-text.ts'
 import { consequenceWords, isOpen, stateWords, subjectWords, withdrawalWords } from './page-words.ts'
 import type { ShownStatement } from './present.ts'
 
@@ -49,7 +49,7 @@ export function requestPage(view: RequestView): Html {
 
 /** What the approver is told right after the answer. */
 export function answeredPage(view: RequestView & { readonly own: Approval }): Html {
-  const { answered, reader, own, nowMs } = view
+  const { answered, reader, own } = view
   const { request } = answered
   const isYes = own.answer === 'approve'
   const missing = request.requirements
@@ -64,7 +64,7 @@ export function answeredPage(view: RequestView & { readonly own: Approval }): Ht
         <p>${heading(request)}</p>
         ${request.state.state === 'pending' ? html`<p>Still needed: ${missing.map(({ requirement, left }) => needed(requirement, left))}.</p>` : nothing}
         ${own.comment === '' ? nothing : html`<p class="muted">Your comment: ${line(own.comment)}</p>`}
-        <p class="muted small">Your answer is on record since ${absolute(own.atMs)}, ${relative(own.atMs, nowMs)}.</p>
+        <p class="muted small">Your answer is on record: ${absolute(own.atMs)}.</p>
       </div>
       <p>
         <a class="button" href="/">Back to all requests</a>
@@ -92,7 +92,8 @@ function timeLeft(request: RequestRecord, nowMs: number): Html {
   if (!isOpen(request, nowMs)) return html`<span class="muted">${when(endOf(request), nowMs)}</span>`
   const left = span(request.expiresAtMs - nowMs) ?? 'less than a second'
   return html`<span
-    ><span class="strong">${left} left</span> <span class="muted">until ${absolute(request.expiresAtMs)}</span></span
+    ><span class="strong">${left} left</span>
+    <span class="muted">until ${clock(request.expiresAtMs, nowMs)}</span></span
   >`
 }
 
@@ -101,21 +102,22 @@ function endOf({ state, expiresAtMs }: RequestRecord): number {
 }
 
 /** Who really does it: an agent or a service that acts for somebody stands right below that name. */
-function actors({ kind, actors: chain, issuer }: Party): Html {
+function actors({ name, kind, actors: chain, issuer, subject }: Party): Html {
+  const [nearest, ...further] = chain
+  if (kind === 'human' && nearest === undefined) return nothing
   const what =
     kind === 'human' ? nothing : html` <span class="chip ${kind === 'agent' ? 'wait' : ''}">${kindWords[kind]}</span>`
-  if (chain.length === 0)
-    return kind === 'human'
-      ? nothing
-      : html`<dt>Who</dt>
-          <dd>Not a person: ${what}</dd>`
-  const [nearest, ...further] = chain
+  if (nearest === undefined)
+    return html`<dt>Who</dt>
+      <dd>${what}</dd>`
+  // Some identity providers name the agent where others name the person it acts for.
+  const onBehalfOf = name === nearest.subject ? subject : name
   return html`<dt>Done by</dt>
     <dd>
-      <span class="strong">${line(nearest?.subject ?? '')}</span>${what}
-      ${nearest === undefined || nearest.issuer === issuer ? nothing : html`<span class="muted">of ${line(nearest.issuer)}</span>`}
-      on behalf of this
-      person${further.map((actor) => html`, called by <span class="strong">${line(actor.subject)}</span>`)}
+      <span class="strong">${line(nearest.subject)}</span>${what}
+      ${nearest.issuer === issuer ? nothing : html`<span class="muted">of ${line(nearest.issuer)}</span>`} on behalf of
+      <span class="strong">${line(onBehalfOf)}</span
+      >${further.map((actor) => html`, called by <span class="strong">${line(actor.subject)}</span>`)}
     </dd>`
 }
 
@@ -136,7 +138,7 @@ function askedBy(request: RequestRecord): Html {
       <dd>${needs(request.requirements)}</dd>`
   }
   const { policies } = request.about
-  return html`<dt>Held by rule</dt>
+  return html`<dt>Rule</dt>
     <dd>
       ${policies.map(
         ({ id, advice }, index) =>
@@ -217,7 +219,7 @@ function answerForm({ answered, reader }: RequestView): Html {
       </div>
       <p class="muted small">
         ${kind === 'statement' ? 'Yes lets exactly this statement run, once.' : 'Yes gives this access for that time.'}
-        Both answers are kept on record with your name.
+        Yes and no are kept on record: you answer as ${line(reader.name)}.
       </p>
     </form>
   </section>`

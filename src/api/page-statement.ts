@@ -65,9 +65,7 @@ export function statementText(shown: ShownStatement): string {
 /** What the statement touches and does, as entries of a list of facts. */
 export function statementFacts(request: StatementRequestRecord): Html {
   const { about } = request
-  return html`<dt>Database</dt>
-    <dd class="strong">${line(request.database)}</dd>
-    <dt>Tables</dt>
+  return html`<dt>Tables</dt>
     <dd>${about.relations.length === 0 ? 'none that are known' : list(about.relations)}</dd>
     <dt>Rows</dt>
     <dd>
@@ -81,7 +79,7 @@ export function statementFacts(request: StatementRequestRecord): Html {
     ${
       about.tags.length === 0
         ? nothing
-        : html`<dt>Protected data</dt>
+        : html`<dt>Protected</dt>
             <dd>${list(about.tags)}</dd>`
     }`
 }

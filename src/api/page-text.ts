@@ -25,8 +25,9 @@ export function visible(text: string): Html {
   for (const { 0: found, index } of text.matchAll(special)) {
     const shown = markOf(found)
     if (shown === null) continue
-    parts.push(html`${text.slice(from, index)}<span class="mark">${shown}</span>`)
-    if (found.length > 1 && found.startsWith('\n')) parts.push(html`${'\n'}`)
+    const isLines = found.length > 1 && found.startsWith('\n')
+    const gap = isLines ? '\n' : ''
+    parts.push(html`${text.slice(from, index)}${gap}<span class="mark">${shown}</span>${gap}`)
     from = index + found.length
   }
   return html`${parts}${text.slice(from)}`
@@ -49,6 +50,13 @@ export function absolute(atMs: number): Html {
   return html`<time datetime="${date.toISOString()}">${text}</time>`
 }
 
+/** The same without the day where that is today's, for what is near. */
+export function clock(atMs: number, nowMs: number): Html {
+  const iso = new Date(Math.min(atMs, 8.64e15)).toISOString()
+  if (iso.slice(0, 10) !== new Date(nowMs).toISOString().slice(0, 10)) return absolute(atMs)
+  return html`<time datetime="${iso}">${iso.slice(11, 16)} UTC</time>`
+}
+
 /** How far a time is from now: `in 5 minutes`, `2 hours ago`. */
 export function relative(atMs: number, nowMs: number): string {
   const text = span(Math.abs(atMs - nowMs))
@@ -60,7 +68,7 @@ export function relative(atMs: number, nowMs: number): string {
 export function span(lengthMs: number): string | null {
   const seconds = Math.floor(lengthMs / 1_000)
   if (seconds < 1) return null
-  if (seconds < 90) return counted(seconds, 'second')
+  if (seconds < 60) return counted(seconds, 'second')
   const minutes = Math.floor(seconds / 60)
   if (minutes < 90) return counted(minutes, 'minute')
   const hours = Math.floor(minutes / 60)

@@ -15,7 +15,7 @@ export function stateWords(request: RequestRecord, nowMs: number): StateWords {
   switch (state.state) {
     case 'pending':
       return nowMs < request.expiresAtMs
-        ? { text: 'Waiting for an answer', tone: 'wait' }
+        ? { text: 'Waiting', tone: 'wait' }
         : { text: 'Nobody answered in time', tone: '' }
     case 'approved':
       return { text: 'Approved', tone: 'good' }

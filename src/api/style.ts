@@ -44,19 +44,20 @@ p { margin: 8px 0; overflow-wrap: anywhere; }
 .wait { color: var(--wait); background: var(--wait-ground); border-color: transparent; }
 .good { color: var(--good); background: var(--good-ground); border-color: transparent; }
 .bad { color: var(--bad); background: var(--bad-ground); border-color: transparent; }
-.status { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; margin: 0; }
+.status { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 9px; margin: 0; font-size: 15px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; margin: 0 0 12px; overflow-wrap: anywhere; overflow: hidden; }
 .card h2, .card h3 { margin: 0 0 6px; font-size: 1.05rem; overflow-wrap: anywhere; }
 .note { border-left: 4px solid var(--line); padding-left: 12px; }
 .note.wait, .note.good, .note.bad { border-left-color: currentColor; padding: 10px 12px; border-radius: 6px; }
-dl { margin: 0; display: grid; grid-template-columns: minmax(5.2rem, max-content) 1fr; gap: 5px 14px; }
+dl { margin: 0; display: grid; grid-template-columns: minmax(4.6rem, max-content) 1fr; gap: 4px 12px; }
 dt { color: var(--muted); }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 .strong { font-weight: 650; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 14px; }
 pre { margin: 0; padding: 10px 12px; background: var(--code); border: 1px solid var(--line); border-radius: 8px; white-space: pre-wrap; overflow-wrap: anywhere; tab-size: 4; unicode-bidi: plaintext; overflow: hidden; }
 .mark { font: 600 12px/1.2 system-ui, sans-serif; color: var(--bad); background: var(--bad-ground); border-radius: 4px; padding: 1px 5px; margin: 0 1px; unicode-bidi: isolate; white-space: nowrap; }
-ol.values, ul.rows { margin: 0; padding: 0; list-style: none; }
+ul.rows { margin: 0; padding: 0; list-style: none; }
+ol.values { margin: 0; padding: 4px 14px; list-style: none; }
 ol.values li { display: grid; grid-template-columns: 3rem 1fr; padding: 4px 0; border-bottom: 1px solid var(--line); }
 ol.values li:last-child { border-bottom: 0; }
 ol.values code { overflow-wrap: anywhere; white-space: pre-wrap; }
@@ -75,7 +76,7 @@ textarea { min-height: 4.6rem; resize: vertical; display: block; }
 .buttons { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
 button.main { font: inherit; font-weight: 650; min-height: 48px; padding: 8px 18px; border-radius: 8px; border: 2px solid var(--no); cursor: pointer; color: var(--no); background: var(--no-ground); }
 button.yes { border-color: var(--yes); background: var(--yes); color: var(--yes-ink); }
-a.button { display: inline-block; text-decoration: none; font-weight: 650; min-height: 48px; line-height: 44px; padding: 0 18px; border-radius: 8px; border: 2px solid var(--link); }
+a.button { display: inline-block; margin: 0 8px 10px 0; text-decoration: none; font-weight: 650; min-height: 48px; line-height: 44px; padding: 0 18px; border-radius: 8px; border: 2px solid var(--link); }
 details > summary { cursor: pointer; padding: 8px 0; color: var(--link); }
 details form { padding-top: 6px; max-width: 34rem; }
 .jump { display: block; position: sticky; bottom: 0; margin: 14px -16px -48px; padding: 12px 16px; background: var(--card); border-top: 1px solid var(--line); text-align: center; font-weight: 600; }

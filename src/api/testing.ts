@@ -30,7 +30,7 @@ export async function startTestApi(
   const identifier = createIdentifier({
     issuers: [{ url: issuer.url, audience: issuer.audience, claims: sandboxClaims, allowInsecure: true }],
   })
-  const clock = { nowMs: Date.now() }
+  const clock = runningClock()
   const logged: string[] = []
   const say = (fields: object, message: string): void => {
     logged.push(`${message} ${JSON.stringify(fields)}`)
@@ -94,6 +94,19 @@ export async function startTestApi(
       await api.stop()
       identifier.close()
       await issuer.stop()
+    },
+  }
+}
+
+/** A clock that runs, since the identity provider's does, and that can be put forward. */
+function runningClock(): { nowMs: number } {
+  let aheadMs = 0
+  return {
+    get nowMs() {
+      return Date.now() + aheadMs
+    },
+    set nowMs(atMs) {
+      aheadMs = atMs - Date.now()
     },
   }
 }
