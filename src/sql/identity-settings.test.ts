@@ -156,6 +156,7 @@ void test('what would forge later sessions, or who asks while a function runs, i
     "MERGE INTO pg_settings s USING t ON s.name = t.n WHEN MATCHED THEN UPDATE SET setting = 'x'",
     "CREATE POLICY p ON t USING (set_config('postern.principal', 'm', true) = 'm')",
     "SELECT set_config(name, 'x', true) FROM pg_settings, t WHERE name = 'jit'",
+    "WITH pg_settings AS (SELECT 'postern.principal' AS name) SELECT set_config(name, 'x', true) FROM pg_settings WHERE name = 'jit'",
     "SELECT set_config(t.name, 'x', true) FROM pg_settings WHERE name = 'jit'",
     "SELECT (SELECT set_config(name, 'x', true) FROM t) FROM pg_settings WHERE name = 'jit'",
   ]) {
