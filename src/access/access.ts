@@ -159,8 +159,9 @@ class Service {
   }
 
   holdingOf(principal: Principal, database: string, nowMs: number): Holding {
-    if (this.#isStaleAt(nowMs)) return noHolding
-    return this.scene.holdings.holdingOf(principal, database, nowMs)
+    // Asked for in any case, so that what is over at this moment is known to be.
+    const holding = this.scene.holdings.holdingOf(principal, database, nowMs)
+    return this.#isStaleAt(nowMs) ? noHolding : holding
   }
 
   isTokenGood({ sessionToken }: Principal, nowMs: number): boolean {

@@ -81,7 +81,8 @@ export class Closings {
             { err: error, requests: batch.length },
             'requests could not be closed in the control store yet',
           )
-          this.#onDelayed(batch.map(({ id }) => id))
+          // Those behind them, and those that came meanwhile, would fare no better.
+          this.#onDelayed([...this.#queue.keys()])
           return
         }
         // They are closed in the store; what is not on record yet is tried again by whoever puts it there.

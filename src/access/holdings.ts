@@ -38,7 +38,7 @@ export class Holdings {
     const holder = this.#holders.get(this.#keyOf(principal))
     if (holder === undefined) return noHolding
     const token = principal.sessionToken
-    const name = token === undefined ? database : `${token.id} ${database}`
+    const name = token === undefined ? database : JSON.stringify([token.id, token.role, token.database, database])
     const cached = holder.cached.get(name)
     if (cached !== undefined && nowMs < cached.holding.untilMs && nowMs >= cached.fromMs) return cached.holding
     for (const grant of holder.grants.values()) if (nowMs >= grant.untilMs) this.#markOver(grant)

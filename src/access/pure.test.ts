@@ -40,10 +40,14 @@ void test('a grant holds up to its last instant, in its databases, unless it was
 
 void test('an extension is added to the end, never beyond what the role allows from now, and shortens nothing', () => {
   const support = role('support', { maxDurationMs: 2 * hourMs })
-  const at = (durationMs: number, nowMs: number): number => extendedUntilMs(grant(), { durationMs, role: support, nowMs })
+  const at = (durationMs: number, nowMs: number): number =>
+    extendedUntilMs(grant(), { durationMs, role: support, nowMs })
   assert.equal(at(minuteMs, startMs), startMs + hourMs + minuteMs)
   assert.equal(at(9 * hourMs, startMs), startMs + 2 * hourMs)
-  assert.equal(extendedUntilMs(grant({ untilMs: startMs + 5 * hourMs }), { durationMs: 1, role: support, nowMs: startMs }), startMs + 5 * hourMs)
+  assert.equal(
+    extendedUntilMs(grant({ untilMs: startMs + 5 * hourMs }), { durationMs: 1, role: support, nowMs: startMs }),
+    startMs + 5 * hourMs,
+  )
 })
 
 void test('what is given to a person does not hold for who acts for them, nor the other way round', () => {
@@ -61,8 +65,17 @@ void test('a secret tells its token, and what is kept of it tells whether it is 
   const kept = await keptOf(secret)
   assert.equal(isSecretOf(kept, secret), true)
   assert.equal(JSON.stringify(kept).includes(secret.slice(-32)), false)
-  for (const other of [newTokenSecret(id), `${secret}x`, secret.slice(0, -1), '']) assert.equal(isSecretOf(kept, other), false)
-  for (const other of ['', 'pst_', `pst_${id}`, `${secret}x`, ` ${secret}`, secret.replace('pst', 'PST'), `${secret}\n`]) {
+  for (const other of [newTokenSecret(id), `${secret}x`, secret.slice(0, -1), ''])
+    assert.equal(isSecretOf(kept, other), false)
+  for (const other of [
+    '',
+    'pst_',
+    `pst_${id}`,
+    `${secret}x`,
+    ` ${secret}`,
+    secret.replace('pst', 'PST'),
+    `${secret}\n`,
+  ]) {
     assert.equal(tokenIdOf(other), null, other)
   }
 })
@@ -81,7 +94,9 @@ void test('the verifier is that of RFC 5802: an exchange with the secret is acce
   assert.equal(createHash('sha256').update(clientKey).digest('base64'), storedKey)
   assert.deepEqual(
     clientKey,
-    createHmac('sha256', pbkdf2Sync('pencil', salt, 4096, 32, 'sha256')).update('Client Key').digest(),
+    createHmac('sha256', pbkdf2Sync('pencil', salt, 4096, 32, 'sha256'))
+      .update('Client Key')
+      .digest(),
   )
 })
 
@@ -95,7 +110,14 @@ void test('texts that are too long or would not show as they are are refused', (
 
 void test('requirements that nobody could meet, or everybody, are refused', () => {
   checkRequirements([dbaAgrees])
-  for (const wrong of [{ count: 0 }, { count: 1.5 }, { count: NaN }, { approvers: [] }, { goodForMs: 0 }, { goodForMs: Infinity }]) {
+  for (const wrong of [
+    { count: 0 },
+    { count: 1.5 },
+    { count: NaN },
+    { approvers: [] },
+    { goodForMs: 0 },
+    { goodForMs: Infinity },
+  ]) {
     assert.throws(() => checkRequirements([dbaAgrees, { ...dbaAgrees, ...wrong }]), { code: 'input_invalid' })
   }
   assert.throws(() => checkRequirements([]), { code: 'input_invalid' })

@@ -5,7 +5,14 @@ import { newGatewayId, newGrantId, newRequestId, newSessionId } from '../core/id
 import { advance, dueAtMs, isFinal, type RequestEvent } from './request-machine.ts'
 import { alice, bob, wishOf } from './testing.ts'
 
-const base = { id: newRequestId(), requester: partyOf(alice), reason: null, requirements: [], createdAtMs: 0, expiresAtMs: 100 }
+const base = {
+  id: newRequestId(),
+  requester: partyOf(alice),
+  reason: null,
+  requirements: [],
+  createdAtMs: 0,
+  expiresAtMs: 100,
+}
 const { about } = wishOf(alice)
 const grant = newGrantId()
 const by = partyOf(bob)

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { partyOf, type AccessRequestRecord, type Approval, type ApprovalRequirement, type Grant } from '../core/access.ts'
+import {
+  partyOf,
+  type AccessRequestRecord,
+  type Approval,
+  type ApprovalRequirement,
+  type Grant,
+} from '../core/access.ts'
 import { newGrantId, newRequestId } from '../core/ids.ts'
 import type { Principal } from '../core/principal.ts'
 import * as rules from './rules.ts'
@@ -28,10 +34,24 @@ function request(requester: Principal = alice, more: Partial<AccessRequestRecord
 }
 
 function yesOf(by: Principal, atMs: number = startMs, more: Partial<Approval> = {}): Approval {
-  return { request: id, approver: partyOf(by), groups: by.groups, answer: 'approve', comment: '', atMs, via: 'api', ...more }
+  return {
+    request: id,
+    approver: partyOf(by),
+    groups: by.groups,
+    answer: 'approve',
+    comment: '',
+    atMs,
+    via: 'api',
+    ...more,
+  }
 }
 
-function may(by: Principal, of: AccessRequestRecord = request(), approvals: readonly Approval[] = [], nowMs = startMs): boolean {
+function may(
+  by: Principal,
+  of: AccessRequestRecord = request(),
+  approvals: readonly Approval[] = [],
+  nowMs = startMs,
+): boolean {
   return rules.mayAnswer(by, { request: of, approvals, nowMs }).may
 }
 
@@ -46,7 +66,10 @@ void test('nobody answers for themselves, whatever they are called and whoever a
   const attacks: Record<string, [Principal, AccessRequestRecord]> = {
     'the requester': [bob, request(bob)],
     'the same subject by another name': [person('bobby', dbas, { subject: 'sub-bob' }), request(bob)],
-    'the same name by another subject': [person('bob', dbas, { subject: 'other', issuer: 'https://other' }), request(bob)],
+    'the same name by another subject': [
+      person('bob', dbas, { subject: 'other', issuer: 'https://other' }),
+      request(bob),
+    ],
     'the person whom an agent acts for': [bob, request(agentOfBob)],
     'an actor of the requester': [person('botty', dbas, { subject: 'sub-bot' }), request(agentOfBob)],
     'somebody whom the requester acts for': [person('x', dbas, { actors: [alice] }), request(alice)],
@@ -94,10 +117,18 @@ void test('a requirement is met by so many different people as it says, while th
   assert.equal(untilMs([yesOf(bob), yesOf(carol, startMs + 5), third]), startMs + 5 + hourMs, 'two are left')
   assert.equal(untilMs([yesOf(bob), yesOf(carol)], startMs + hourMs), null, 'the same instant is over')
   assert.equal(untilMs([yesOf(bob), yesOf(carol)], startMs, []), null, 'nothing to be met is not met')
-  assert.equal(untilMs([yesOf(bob), yesOf(carol)], startMs, [{ ...two, count: 0 }]), startMs + hourMs, 'never by nobody')
+  assert.equal(
+    untilMs([yesOf(bob), yesOf(carol)], startMs, [{ ...two, count: 0 }]),
+    startMs + hourMs,
+    'never by nobody',
+  )
   assert.equal(untilMs([], startMs, [{ ...two, count: 0 }]), null)
   assert.equal(untilMs([yesOf(bob), yesOf(carol)], startMs, [two, dba]), startMs + 15 * minuteMs, 'one counts for both')
-  assert.equal(untilMs([yesOf(bob), yesOf(carol)], startMs - 2 * minuteMs), null, 'from the future: the clock went back')
+  assert.equal(
+    untilMs([yesOf(bob), yesOf(carol)], startMs - 2 * minuteMs),
+    null,
+    'from the future: the clock went back',
+  )
   assert.deepEqual(rules.countGiven([dba, two], [yesOf(bob), yesOf(carol)], startMs), [2, 2])
 })
 
@@ -115,8 +146,16 @@ void test('what policy asks for now has to be among what was agreed to', () => {
   assert.equal(covered([{ ...two, approvers: ['dba'] }]), false)
   assert.equal(covered([{ ...two, approvers: ['dba', 'security', 'leads'] }]), false)
   assert.equal(covered([two], startMs + hourMs), false)
-  assert.equal(covered([{ ...two, goodForMs: minuteMs }], startMs + minuteMs), false, 'policy lets them lapse sooner now')
-  assert.equal(covered([{ ...dba, goodForMs: 9 * hourMs }], startMs + 15 * minuteMs), false, 'never longer than answered')
+  assert.equal(
+    covered([{ ...two, goodForMs: minuteMs }], startMs + minuteMs),
+    false,
+    'policy lets them lapse sooner now',
+  )
+  assert.equal(
+    covered([{ ...dba, goodForMs: 9 * hourMs }], startMs + 15 * minuteMs),
+    false,
+    'never longer than answered',
+  )
 })
 
 void test('of an approver who was revoked, nothing said before stands', () => {
@@ -150,11 +189,17 @@ void test('who may ask, take at once, revoke and review is what the access role 
   assert.equal(rules.mayBreakGlass(bob, support).may, false)
   assert.equal(rules.mayBreakGlass({ ...alice, kind: 'agent' }, support).may, false)
   assert.equal(rules.mayBreakGlass({ ...alice, actors: [bob] }, support).may, false)
-  for (const [by, expected] of [[alice, true], [bob, true], [root, true], [person('dan', ['dba']), false]] as const) {
+  for (const [by, expected] of [
+    [alice, true],
+    [bob, true],
+    [root, true],
+    [person('dan', ['dba']), false],
+  ] as const) {
     assert.equal(rules.mayRevoke(by, taken, { role: support, admins }).may, expected, by.name)
   }
   assert.equal(rules.mayRevoke(bob, taken, { role: undefined, admins }).may, false)
-  const review = (by: Principal, grant: Grant = taken): boolean => rules.mayReview(by, grant, { role: support, admins }).may
+  const review = (by: Principal, grant: Grant = taken): boolean =>
+    rules.mayReview(by, grant, { role: support, admins }).may
   assert.equal(review(bob), true)
   assert.equal(review(root), false)
   assert.equal(rules.mayReview(root, taken, { role: undefined, admins }).may, true)

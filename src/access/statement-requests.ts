@@ -19,6 +19,8 @@ interface Filed {
   isOver: boolean
   /** Its wait is over; what remains is to use it. */
   isSettled: boolean
+  /** Somebody is using it; a second use at the same time is none. */
+  isInUse: boolean
   /** Nothing may run by it any more, whatever the store says. */
   isClosed: boolean
 }
@@ -60,7 +62,7 @@ export class StatementRequests {
       about: wish.about,
     }
     const { id, session, expiresAtMs } = request
-    const flags = { isOver: false, isSettled: false, isClosed: false }
+    const flags = { isOver: false, isSettled: false, isInUse: false, isClosed: false }
     const filed: Filed = { id, session, dueAtMs: expiresAtMs, settle: resolve, ...flags }
     // It is known here before it is in the store: whoever answers at once finds somebody waiting.
     this.#filed.set(id, filed)
@@ -156,13 +158,19 @@ export class StatementRequests {
     own: StatementRequestRecord,
     now: { readonly binding: string; readonly requirements: readonly ApprovalRequirement[] },
   ): Promise<boolean> {
-    if (filed.isClosed) return false
+    if (filed.isClosed || filed.isInUse) return false
+    filed.isInUse = true
     const scene = this.#scene
-    const used = await scene.commit(async (work) => {
-      const answers = await readAnswers(work.reads, filed.id)
-      if (answers === null || filed.isClosed) return null
-      return useWithin(work, answers, { own, now, isRevokedHere: this.#isRevoked(own) })
-    })
+    let used: { readonly goodUntilMs: number } | null
+    try {
+      used = await scene.commit(async (work) => {
+        const answers = await readAnswers(work.reads, filed.id)
+        if (answers === null || filed.isClosed) return null
+        return useWithin(work, answers, { own, now, isRevokedHere: this.#isRevoked(own) })
+      })
+    } finally {
+      filed.isInUse = false
+    }
     this.#filed.delete(filed.id)
     if (used === null) {
       filed.isClosed = true

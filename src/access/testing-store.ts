@@ -61,7 +61,7 @@ export function createTestingStore(): TestingStore {
     change: async (work) =>
       inTurn(async () => {
         check()
-        const before = structuredClone(tables)
+        const before = copyOf(tables)
         try {
           await store.onTransaction()
           const result = await work(changesOf(tables))
@@ -99,7 +99,9 @@ export function createTestingStore(): TestingStore {
     markJournalled: async (seqs) =>
       inTurn(async () => {
         check()
-        tables.changes = tables.changes.map((each) => (seqs.includes(each.seq) ? { ...each, isJournalled: true } : each))
+        tables.changes = tables.changes.map((each) =>
+          seqs.includes(each.seq) ? { ...each, isJournalled: true } : each,
+        )
         tell()
       }),
     touchGateway: async (gateway, atMs) => {
@@ -117,6 +119,20 @@ export function createTestingStore(): TestingStore {
 }
 
 class LostCommit extends Error {}
+
+/** What is in the tables is never changed, only replaced. */
+function copyOf(tables: Tables): Tables {
+  return {
+    requests: new Map(tables.requests),
+    approvals: [...tables.approvals],
+    grants: new Map(tables.grants),
+    tokens: new Map(tables.tokens),
+    sessions: new Map(tables.sessions),
+    revocations: [...tables.revocations],
+    gateways: new Map(tables.gateways),
+    changes: [...tables.changes],
+  }
+}
 
 function readsOf(tables: Tables): StoreReads {
   const newest = <T>(found: T[], limit = 100): T[] => structuredClone(found.toReversed().slice(0, limit))

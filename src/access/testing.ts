@@ -42,7 +42,12 @@ export function role(name: string, more: Partial<AccessRole> = {}): AccessRole {
   }
 }
 
-export const dbaAgrees: ApprovalRequirement = { by: 'delete-without-where', approvers: ['dba'], count: 1, goodForMs: 15 * minuteMs }
+export const dbaAgrees: ApprovalRequirement = {
+  by: 'delete-without-where',
+  approvers: ['dba'],
+  count: 1,
+  goodForMs: 15 * minuteMs,
+}
 
 const facts: StatementFacts = {
   sql: "DELETE FROM orders WHERE note = 'topsecret'",
@@ -85,7 +90,7 @@ export interface Bench<Store extends ControlStore = TestingStore> {
   readonly access: Access
   readonly gateway: GatewayId
   /** One more gateway on the same store, with the same clock and journal. */
-  another(more?: Partial<AccessSettings>): Promise<Bench<Store>>
+  another(more?: Partial<AccessSettings>, roles?: readonly AccessRole[]): Promise<Bench<Store>>
 }
 
 /** Access on a store in memory, with a clock and a journal that the test holds. */
@@ -134,7 +139,11 @@ export async function benchOn<Store extends ControlStore>(
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
   })
   const own = { ...parts, store, access, gateway }
-  return { ...own, another: async (more) => benchOn(store, { roles, settings: { ...settings, ...more }, shared: parts }) }
+  return {
+    ...own,
+    another: async (more, others = roles) =>
+      benchOn(store, { roles: others, settings: { ...settings, ...more }, shared: parts }),
+  }
 }
 
 /** Whether a request has settled, and how, without waiting for it. */
