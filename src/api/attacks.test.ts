@@ -351,7 +351,7 @@ test('a log-in ends with its token, with a revocation, and when it is logged out
 
 test('guessing slows its address down, and a header of a proxy does not make it another one', async () => {
   const there = await startTestApi({
-    rates: { perAddress: { burst: 50, perMinute: 60 }, perPrincipal: { burst: 5, perMinute: 60 }, failureCost: 20 },
+    rates: { perAddress: { burst: 50, perMinute: 60 }, perPrincipal: { burst: 5, perMinute: 1 }, failureCost: 20 },
   })
   try {
     const statuses: number[] = []

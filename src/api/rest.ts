@@ -7,10 +7,8 @@ import { authenticate, type ApiEnv, type Callers, refuseForgery } from './caller
 import { errorBody, notFound, statusOf, toFailure } from './failures.ts'
 import { grantIdOf, requestIdOf, tokenIdOf } from './ids.ts'
 import { grantJson, meJson, requestJson, sessionJson, type Viewer } from './present.ts'
+import { apiPath, openApiDocument } from './openapi.ts'
 import * as routes from './routes.ts'
-
-/** Where the API is, below the address of the server. */
-export const apiPath = '/api/v1'
 
 /** The JSON API. The OpenAPI document is for everybody; everything else is for who is known. */
 export function createRest(callers: Callers): OpenAPIHono<ApiEnv> {
@@ -27,20 +25,8 @@ export function createRest(callers: Callers): OpenAPIHono<ApiEnv> {
     return c.json(errorBody(failure), statusOf(failure))
   })
   app.notFound((c) => c.json(errorBody(notFound()), 404))
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
-    type: 'http',
-    scheme: 'bearer',
-    description:
-      'A token of the identity provider that is meant for the gateway, as clients of the gateway present it.',
-  })
-  app.openAPIRegistry.registerComponent('securitySchemes', 'console', {
-    type: 'apiKey',
-    in: 'cookie',
-    name: '__Host-postern',
-    description:
-      'The cookie of a console session (`postern` where the server is reached by http). Unsafe methods also need the header X-Postern-CSRF and have to come from a page of the same origin.',
-  })
-  app.get('/openapi.json', (c) => c.json(openApiDocument(app)))
+  const document = openApiDocument()
+  app.get('/openapi.json', (c) => c.json(document))
   app.use(authenticate(callers), refuseForgedCalls(callers), takeOnlyJson())
 
   const viewer = (c: { get(key: 'caller'): ApiEnv['Variables']['caller'] }): Viewer =>
@@ -144,20 +130,6 @@ export function createRest(callers: Callers): OpenAPIHono<ApiEnv> {
 /** How much of a request somebody is shown. */
 export function viewerOf(by: Viewer['by'], { services, site }: Callers): Viewer {
   return { by, access: services.access, maySeeRaw: services.maySeeRaw.bind(services), siteUrl: site.url }
-}
-
-/** The OpenAPI 3.1 document of the endpoints that are registered. */
-export function openApiDocument(app: OpenAPIHono<ApiEnv>): object {
-  return app.getOpenAPI31Document({
-    openapi: '3.1.0',
-    info: {
-      title: 'Postern',
-      version: '1',
-      description: 'Requests, approvals, grants, session tokens and sessions of a Postern gateway.',
-    },
-    servers: [{ url: apiPath }],
-    security: [{ bearer: [] }, { console: [] }],
-  })
 }
 
 function refuseForgedCalls({ site }: Callers): MiddlewareHandler<ApiEnv> {

@@ -148,6 +148,23 @@ export const sessionsRoute = createRoute({
   responses: answers(sessionsSchema),
 })
 
+/** All of them, in the order of the reference page. */
+export const allRoutes = [
+  meRoute,
+  requestsRoute,
+  requestRoute,
+  askRoute,
+  approveRoute,
+  denyRoute,
+  withdrawRoute,
+  grantsRoute,
+  revokeRoute,
+  reviewRoute,
+  tokenRoute,
+  endTokenRoute,
+  sessionsRoute,
+] as const
+
 function answers<Schema extends z.ZodType>(schema: Schema) {
   return {
     200: { description: 'As asked', content: { 'application/json': { schema } } },
