@@ -29,6 +29,8 @@ export type Interaction =
       readonly by: Clicker
       readonly request: RequestId
       readonly trigger: string
+      /** The message that was clicked on. */
+      readonly message: string
     }
   | { readonly kind: 'deny'; readonly by: Clicker; readonly request: RequestId; readonly comment: string }
   | { readonly kind: 'nothing' }
@@ -62,7 +64,13 @@ function parseClick(payload: Readonly<Record<string, unknown>>, user: string): I
   const channel = asText(asObject(payload['channel'])?.['id'])
   if (!requestId.test(request) || !slackId.test(channel)) return null
   const kind = name === slackActions.approve ? 'approve' : 'ask_why'
-  return { kind, by: { user, channel }, request: request as RequestId, trigger: asText(payload['trigger_id']) }
+  return {
+    kind,
+    by: { user, channel },
+    request: request as RequestId,
+    trigger: asText(payload['trigger_id']),
+    message: asText(asObject(payload['container'])?.['message_ts']),
+  }
 }
 
 function parseForm(payload: Readonly<Record<string, unknown>>, user: string): Interaction | null {

@@ -234,6 +234,18 @@ describe('a message in Slack', { timeout: 20_000 }, () => {
   })
 })
 
+describe('a message that another gateway posted', { timeout: 20_000 }, () => {
+  test('is brought up to date here once somebody clicked on it', async () => {
+    const notifier = start()
+    const { body, headers } = signed(click('postern_approve'))
+    await notifier.handleSlack(body, headers)
+    await ephemeral('on record')
+    notifier.notify(closed())
+    const { values } = await slack.called('chat.update')
+    assert.deepEqual([values['channel'], values['ts']], ['C0OPS', '1503435956.000241'])
+  })
+})
+
 describe('an answer given in Slack', { timeout: 20_000 }, () => {
   const deliver = async (notifier: Notifier, payload: unknown): Promise<number> => {
     const { body, headers } = signed(payload)

@@ -5,7 +5,7 @@ import type { Delivery } from './outbox-files.ts'
 import { isAbsent } from './outbox-files.ts'
 import { closePatienceMs, endingWithin, type Attempt, type NotifyFault } from './outbox.ts'
 import { asText, checkSlackUrl, objectOf, SlackApi, type SlackAnswer } from './slack-api.ts'
-import { carryOut, parseInteraction, type SlackPeople } from './slack-interactions.ts'
+import { carryOut, parseInteraction, type Interaction, type SlackPeople } from './slack-interactions.ts'
 import { grantMessage, requestMessage, type SlackMessage } from './slack-message.ts'
 import { SlackSignatures } from './slack-signature.ts'
 
@@ -120,7 +120,8 @@ export class Slack {
     if (interaction.kind === 'nothing') return reply(200, '')
     if (this.#isClosing || this.#underWay.size >= interactionsUnderWayMax) return reply(503, 'Try again.')
     const { signal } = this.#ending
-    const running = carryOut(interaction, { api: this.#api, people: this.#options, signal })
+    const running = this.#notice(interaction)
+      .then(() => carryOut(interaction, { api: this.#api, people: this.#options, signal }))
       .catch((cause: unknown) => {
         const why = `an answer to ${interaction.request} failed`
         this.#place.onFault({ kind: 'attempt_failed', target: 'Slack', delivery: null, eventType: null, why, cause })
@@ -143,6 +144,15 @@ export class Slack {
       const path = join(this.#place.directory, name)
       const { mtimeMs } = await stat(path)
       if (this.#place.now() - mtimeMs > rememberedMsMax) await rm(path, { force: true })
+    }
+  }
+
+  /** Another gateway may have posted the message that was clicked on; from now on it is known here as well. */
+  async #notice(interaction: Interaction): Promise<void> {
+    if (interaction.kind !== 'approve' && interaction.kind !== 'ask_why') return
+    const { request, message: ts, by } = interaction
+    if (ts !== '' && (await this.#shown(request)) === null) {
+      await this.#remember(request, { channel: by.channel, ts, atMs: 0 })
     }
   }
 
