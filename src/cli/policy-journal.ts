@@ -133,7 +133,8 @@ export function shapeOf(entry: Entry): RecordedShape | null {
     opaque,
     sql,
     searchPath: textsOf(entry['searchPath']),
-    statementCount: typeof count === 'number' ? count : null,
+    // The extended protocol has no texts of several statements.
+    statementCount: typeof count === 'number' ? count : entry['protocol'] === 'extended' ? 1 : null,
     isCut,
   }
 }

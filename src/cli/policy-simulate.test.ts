@@ -41,6 +41,7 @@ before(async () => {
     'policies/p.cedar': inForce,
     'proposed/p.cedar': proposed,
     'roles/p.cedar': `${inForce}\n@id("role") forbid (principal, action == Action::"TRUNCATE TABLE", resource) unless { principal in AccessRole::"fixer" };`,
+    'single/p.cedar': `${inForce}\n@id("one") forbid (principal, action in Action::"statement", resource) when { context.statement.count > 1 };`,
     'shop.yaml':
       'tags: { pii.email: redact, pii.card: redact }\ncolumns: { public.people: { id: none, mail: pii.email, card: pii.card } }\n',
     'postern.yaml': `listen: { allow_plaintext_on_loopback: true }
@@ -98,6 +99,7 @@ async function writeHistory(directory: string): Promise<Record<string, number>> 
   await ran(a, 'SELECT 2', refused('the statement is refused, because it copies'), 'refusal')
   await ran(a, 'EXECUTE p')
   await ran(a, 'TRUNCATE orders')
+  await ran(a, 'SELECT 3', '"policies":["works"],"protocol":"extended","statement":"","portal":"","parameters":[]')
   await ran(session(alice, 'gone'), 'SELECT 1')
   addByHand(journal, a)
   assert.equal(await recorded(journal), null)
@@ -211,6 +213,19 @@ describe('postern policy simulate', () => {
     const { notReplayed, differences } = JSON.parse(out) as Simulated
     assert.equal(notReplayed['it depends on what is not recorded: access roles'], 1)
     assert.ok(!differences.some(({ what }) => what === 'TRUNCATE TABLE'))
+  })
+
+  test('takes a statement for the only one of its text where it is told to, or the protocol says so', async () => {
+    const { out } = await simulate('--policies', 'single', '--json')
+    const told = JSON.parse(out) as Simulated
+    assert.ok((told.notReplayed['it depends on what is not recorded: number of statements in the text'] ?? 0) > 5)
+    const assumed = JSON.parse((await simulate('--policies', 'single', '--one-at-a-time', '--json')).out) as Simulated
+    assert.deepEqual(
+      Object.keys(assumed.notReplayed).filter((reason) => reason.includes('number')),
+      [],
+    )
+    // Two sessions, what is refused however many there are, and what came by the extended protocol.
+    assert.equal(told.same, 4)
   })
 
   test('reads since a moment only, and says where no journal is', async () => {

@@ -15,6 +15,7 @@ interface SimulateOptions {
   readonly since: string
   readonly policies?: string
   readonly searchPath?: string
+  readonly oneAtATime?: true
   readonly journal?: string
   readonly config?: string
   readonly fail?: true
@@ -31,6 +32,7 @@ export function policySimulateCommand(): Command {
       '--search-path <schemas>',
       'take names without a schema to be looked up here; the journal does not say where',
     )
+    .option('--one-at-a-time', 'take every statement for the only one of its text; the journal does not say')
     .option('--journal <dir>', "the journal's directory, instead of the one that postern.yaml names")
     .option('--config <file>', 'the postern.yaml')
     .option('--fail', 'end with 1 where anything would go differently')
@@ -67,6 +69,7 @@ async function replay(
       proposed: createDecider(set),
       inForce: inForce === null ? null : createDecider(inForce),
       searchPath: options.searchPath?.split(',').map((schema) => schema.trim()) ?? null,
+      statementCount: options.oneAtATime === true ? 1 : null,
       benchOf: async (name) => {
         const known = benches.get(name)
         if (known !== undefined) return known

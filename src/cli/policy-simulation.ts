@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Entry } from '../audit/entry.ts'
 import { memberOf } from '../audit/statement-record.ts'
 import type { ClassifiedColumn } from '../core/classification.ts'
@@ -59,6 +59,8 @@ export interface SimulatorOptions {
   readonly inForce: Decider | null
   /** What is taken for the search path where an entry has none; null where nothing is. */
   readonly searchPath: readonly string[] | null
+  /** What is taken for the number of statements in a text where an entry has none; null where nothing is. */
+  readonly statementCount: number | null
   /** The workbench of a database; null for one that is not configured any more. */
   benchOf(database: string): Promise<Workbench | null>
 }
@@ -139,7 +141,7 @@ class CountingSimulator implements Simulator {
     const tags = [entry['tags'], entry['predicateTags']]
     const all = [facts, shape, tags, entry.type === 'refusal', this.#usesTime ? Math.floor(atMs / 1_000) : 0]
     // A text may be long, and many are kept.
-    const key = createHash('sha256').update(JSON.stringify(all)).digest('base64')
+    const key = hash('sha256', JSON.stringify(all), 'base64')
     const known = this.#fates.get(key)
     if (known !== undefined) return known
     const fate = await this.#work(entry, { facts, shape, atMs })
@@ -169,7 +171,7 @@ class CountingSimulator implements Simulator {
       ...own,
       statement,
       isWhereKnown,
-      statementCount: shape.statementCount,
+      statementCount: shape.statementCount ?? this.#options.statementCount,
       searchPath: shape.searchPath ?? this.#options.searchPath,
     }
     const after = this.#proposed.statement(recorded)
