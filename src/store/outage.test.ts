@@ -20,7 +20,11 @@ const isUnavailable = (error: unknown): boolean => {
 }
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20))
+  const deadlineMs = performance.now() + 30_000
+  while (!(await isSo())) {
+    assert.ok(performance.now() < deadlineMs, 'it did not become so')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 const nobody = 65_534

@@ -21,9 +21,13 @@ import {
 
 const refused = (code: string) => (error: unknown) => error instanceof PosternError && error.code === code
 
-/** Waits until it is so; the test's own time-out is the bound. */
+/** Waits until it is so, half a minute at most. */
 async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5))
+  const deadlineMs = performance.now() + 30_000
+  while (!isSo()) {
+    assert.ok(performance.now() < deadlineMs, 'it did not become so')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 }
 
 for (const engine of testEngines()) {
