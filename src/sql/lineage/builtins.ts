@@ -24,6 +24,7 @@ export function callBuiltin(called: BuiltinFunction, args: readonly Value[], tra
   const rows = rowsOf(args)
   const told = tellsOf(value)
   if (keeping.test(name)) trace.keepers.add(name)
+  if (called.volatility === 'volatile') trace.volatileCalls += 1
   if (called.volatility === 'volatile' && !computing.has(name) && !isNone(told)) {
     trace.hazard(`passes ${describeColumns(told, trace)} to ${name}(), from where it can be read`, told)
   }

@@ -1,10 +1,11 @@
+import type { Sources } from '../../core/lineage.ts'
 import { isFields, tagged, textsOf } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
 import type { Scope, Trace } from './context.ts'
 import { traceExpression } from './expressions.ts'
 import type { Atom, Level, Unit } from './range-table.ts'
 import { listOf } from './tree.ts'
-import { isNone, union } from './sources.ts'
+import { isNone, union, unionAll } from './sources.ts'
 import { compareBits, tellsOf, unionReferences } from './value.ts'
 import type { Value } from './value.ts'
 
@@ -19,8 +20,17 @@ export function addCondition(node: unknown, scope: Scope, level: Level, trace: T
     return
   }
   const atoms: Atom[] = []
+  const callsBefore = trace.volatileCalls
   const isSimple = collectAtoms(node, scope, trace, atoms)
+  if (trace.volatileCalls > callsBefore) noteVolatile(unionAll(atoms.map(({ value }) => tellsOf(value))), level)
   addUnit({ atoms, isSimple, isOrdering }, level, trace)
+}
+
+/** A condition with chance, a sequence or a clock in it asks another question of each row, as one with a number does. */
+function noteVolatile(told: Sources, level: Level): void {
+  level.rowSources = union(level.rowSources, told)
+  level.transferSources = union(level.transferSources, told)
+  level.outerTaint = union(level.outerTaint, told)
 }
 
 /** Notes a value that decides about rows or their order. */
@@ -36,7 +46,9 @@ export function traceCondition(
   trace: Trace,
   isOrdering = false,
 ): Value {
+  const callsBefore = trace.volatileCalls
   const value = traceExpression(node, scope, trace)
+  if (level !== null && trace.volatileCalls > callsBefore) noteVolatile(tellsOf(value), level)
   trace.addPredicates(tellsOf(value))
   if (!isNone(tellsOf(value))) trace.questions.add(node)
   level?.units.push({ atoms: [atomOf(value)], isSimple: true, isOrdering })

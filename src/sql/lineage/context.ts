@@ -115,6 +115,8 @@ export class Trace {
   derived: Sources = noSources
   /** Classified columns that decide how many rows parts of it have. */
   counted: Sources = noSources
+  /** How often something was called that gives another value each time. */
+  volatileCalls = 0
   /** Of subqueries in place of a value, the name of their first column. */
   readonly subqueryNames = new WeakMap<object, string>()
   #nodes = 0

@@ -36,6 +36,7 @@ export function callFunction(
 ): CallResult {
   const args = values.map((value, index) => ({ name: names[index] ?? null, value }))
   const shape = shapeOf(called, trace)
+  if (called.volatility === 'volatile') trace.volatileCalls += 1
   if (computes(called, trace)) return shaped(combine(values), called, shape)
   if (
     called.language === 'sql' &&

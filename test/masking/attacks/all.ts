@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.ts'
+import { absenceAttacks } from './absences.ts'
 import { catalogAttacks } from './catalogs.ts'
 import { channelAttacks } from './channels.ts'
 import { definitionAttacks } from './definitions.ts'
@@ -17,6 +18,7 @@ export const allAttacks: readonly Attack[] = [
   ...expressionAttacks,
   ...queryAttacks,
   ...nullAttacks,
+  ...absenceAttacks,
   ...writeAttacks,
   ...definitionAttacks,
   ...reportAttacks,
