@@ -72,7 +72,16 @@ function createRelay({ analyzer, decider, journal, principal }: Domains, protect
   const holding = new SessionHolding(null, { principal, database: 'bench' })
   const connect = () => Promise.reject(new Error('nobody connects here'))
   const protection = protectSession({
-    database: { resource, role: 'postgres', showsIdentity: false, sql: analyzer, protection: protects, explain: null, connect },
+    database: {
+      resource,
+      role: 'postgres',
+      showsIdentity: false,
+      sql: analyzer,
+      protection: protects,
+      sessionRoles: null,
+      explain: null,
+      connect,
+    },
     principal,
     policy: decider,
     holding,

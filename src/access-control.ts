@@ -38,6 +38,8 @@ export interface AccessControl {
   readonly api: Api | null
   /** Log-in with session tokens. */
   readonly tokens: TokenLogIn
+  /** Gateways of the same store that gave no sign of life for a while. */
+  readonly lostGateways: () => Promise<ReadonlySet<GatewayId>>
 }
 
 /** Opens the control store, access over it, the notifications and the HTTP API, in this order. */
@@ -79,7 +81,11 @@ export async function openAccessControl(config: Config, opening: Opening): Promi
     log.info({ url: api.url }, 'the HTTP API is listening')
     atStop(() => api?.stop())
   }
-  return { access, api, tokens: tokenLogIn(access) }
+  return { access, api, tokens: tokenLogIn(access), lostGateways: () => lostGateways(store) }
+}
+
+async function lostGateways(store: ControlStore): Promise<ReadonlySet<GatewayId>> {
+  return new Set(await store.read((reads) => reads.gatewaysNotSeenSince(Date.now() - limits.gatewayLostMs)))
 }
 
 function tokenLogIn(access: Access): TokenLogIn {

@@ -10,7 +10,10 @@ import type { Catalog } from './core/catalog.ts'
 import { limits } from './core/limits.ts'
 import { DatabaseProtection } from './database-protection.ts'
 import { membersOf } from './gateway/record.ts'
+import type { GatewayId } from './core/ids.ts'
 import type { GatewayDatabase } from './gateway/services.ts'
+import type { Decider } from './policy/policy.ts'
+import { SessionRoles } from './session-roles.ts'
 import { forwardedParameters } from './gateway/start-up-parameters.ts'
 import { type Analyzer, createAnalyzer } from './sql/analyze.ts'
 import { harmlessFields, harmlessFunctions } from './sql/catalog/harmless.ts'
@@ -23,6 +26,10 @@ export interface Opening {
   readonly journal: Journal
   /** The key of pseudonyms; null where no database has a classification. */
   readonly maskingKey: Buffer | null
+  readonly gateway: GatewayId
+  readonly policy: Decider
+  /** Told of what makes database roles for sessions, which has to be swept. */
+  readonly onSessionRoles: (roles: SessionRoles) => void
   /** Undone in reverse order when the gateway stops. */
   readonly atStop: (step: () => void | Promise<void>) => void
 }
@@ -46,12 +53,15 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
       onFailed: (error) =>
         opening.log.warn({ database: name, err: error }, 'PostgreSQL could not be asked what a statement would do'),
     })
+    const sessionRoles = database.usesEphemeralRoles
+      ? openSessionRoles(database, { ...opening, config, connect })
+      : null
     if (database.classification === null) {
       // Databases with the same safe functions share what was analysed.
       const key = JSON.stringify(database.safeFunctions.toSorted())
       const sql = analyzers.get(key) ?? (await openAnalyzer(database, opening))
       analyzers.set(key, sql)
-      databases.set(name, { resource, role, showsIdentity, sql, protection: null, explain, connect })
+      databases.set(name, { resource, role, showsIdentity, sql, protection: null, sessionRoles, explain, connect })
       continue
     }
     tracing ??= await openTracer(opening)
@@ -63,9 +73,28 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
       connect,
       onCatalog: (catalog, computing) => sql.replaceRules(rulesOf(database, catalog, computing)),
     })
-    databases.set(name, { resource, role, showsIdentity, sql, protection, explain, connect })
+    databases.set(name, { resource, role, showsIdentity, sql, protection, sessionRoles, explain, connect })
   }
   return databases
+}
+
+function openSessionRoles(
+  database: DatabaseConfig,
+  opening: Opening & { readonly config: Config; readonly connect: GatewayDatabase['connect'] },
+): SessionRoles {
+  const { config, connect, gateway, policy, log, atStop, onSessionRoles } = opening
+  const graceMs = config.session.expiryGraceS * 1_000
+  const roles = new SessionRoles({
+    database,
+    gateway,
+    policy,
+    log,
+    graceMs,
+    connect: (signal) => connect(ownStartUp, signal),
+  })
+  atStop(() => roles.close())
+  onSessionRoles(roles)
+  return roles
 }
 
 async function openAnalyzer({ safeFunctions }: DatabaseConfig, { log, atStop }: Opening): Promise<Analyzer> {

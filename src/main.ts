@@ -11,6 +11,7 @@ import { createStatementEncoder, membersOf } from './gateway/record.ts'
 import { createIdentifier } from './identity/identity.ts'
 import { createDecider, type Decider, loadPolicySet, type PolicySet, watchPolicies } from './policy/policy.ts'
 import { createRedactor, deriveKeys, loadOrCreateMaskingKey } from './redaction/redact.ts'
+import type { SessionRoles } from './session-roles.ts'
 import { createServerCertificate } from './server-certificate.ts'
 import { version } from './version.ts'
 
@@ -46,13 +47,17 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     stopping.add(() => identity.close())
     const hasClassification = [...config.databases.values()].some(({ classification }) => classification !== null)
     const keys = hasClassification ? deriveKeys(loadOrCreateMaskingKey(config.masking.key)) : null
+    const sessionRoles: SessionRoles[] = []
     const databases = await openDatabases(config, {
       log,
       journal,
       maskingKey: keys?.masking ?? null,
+      gateway: gatewayId,
+      policy,
+      onSessionRoles: (roles) => sessionRoles.push(roles),
       atStop: (step) => stopping.add(step),
     })
-    const { access, api, tokens } = await openAccessControl(config, {
+    const { access, api, tokens, lostGateways } = await openAccessControl(config, {
       log,
       journal,
       gateway: gatewayId,
@@ -90,6 +95,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         statementMembers: createStatementEncoder(redaction),
       },
     )
+    stopping.add(sweepSessionRoles(sessionRoles, { lostGateways, log }))
     stopping.add(access.onChange((subjects) => gateway.reconsider(subjects)))
     const onLoaded = (): void => gateway.reconsider(null)
     watchForPolicies(config, { policySet, policy, journal, log, stopping, onLoaded })
@@ -112,6 +118,25 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
     await stopping.run()
     throw error
   }
+}
+
+/** Looks for database roles that sessions have left behind: now, and every minute. Returns what ends it. */
+function sweepSessionRoles(
+  all: readonly SessionRoles[],
+  { lostGateways, log }: { readonly lostGateways: () => Promise<ReadonlySet<GatewayId>>; readonly log: Logger },
+): () => void {
+  if (all.length === 0) return () => undefined
+  const sweep = async (): Promise<void> => {
+    try {
+      const lost = await lostGateways()
+      for (const roles of all) await roles.sweep(lost)
+    } catch (error) {
+      log.warn({ err: error }, 'database roles that sessions left behind could not be looked for')
+    }
+  }
+  void sweep()
+  const timer = setInterval(() => void sweep(), limits.sessionRoleSweepMs).unref()
+  return () => clearInterval(timer)
 }
 
 /** What has to be undone, in the reverse order of its start. */

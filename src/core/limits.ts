@@ -87,6 +87,8 @@ export const limits = {
   approvalTextCharsMax: 1_000_000,
   /** What a client may send behind a statement that waits for approval before it is read no further. */
   waitingInputBytesMax: 1024 * 1024,
+  /** How often database roles are looked for that sessions have left behind. */
+  sessionRoleSweepMs: 60_000,
   /** Requests that wait for an answer at a time: of one principal, and of all. */
   requestsPerPrincipalMax: 100,
   pendingRequestsMax: 10_000,

@@ -63,6 +63,7 @@ class Door implements Gateway {
   readonly #cancelKeys = new CancelKeys<Session>()
   readonly #sessions = new Set<Session>()
   readonly #halfOpen = new Set<Socket>()
+  readonly #releasing = new Set<Promise<void>>()
   /** One for all sessions: those that wait for an approval are few. */
   readonly #keepAlive: NodeJS.Timeout
   #isStopping = false
@@ -113,6 +114,7 @@ class Door implements Gateway {
     while (this.#sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, 20))
     clearTimeout(deadline)
     clearInterval(this.#keepAlive)
+    await Promise.all(this.#releasing)
   }
 
   #accept(socket: Socket): void {
@@ -182,7 +184,7 @@ class Door implements Gateway {
     client: ClientFacts,
   ): Promise<void> {
     const { socket, handshake } = start
-    const { backend, principal, database } = loggedIn
+    const { backend, role, principal, database } = loggedIn
     const session = new Session(
       {
         id: loggedIn.sessionId,
@@ -192,6 +194,7 @@ class Door implements Gateway {
         client: socket,
         clientFacts: client,
         backend,
+        role,
         expiryGraceMs: this.#options.expiryGraceMs,
         reason: loggedIn.reason,
       },
@@ -199,6 +202,7 @@ class Door implements Gateway {
         this.#sessions.delete(session)
         this.#cancelKeys.withdraw(key)
         this.#services.access?.sessionEnded(session.id, Date.now())
+        this.#release(loggedIn)
       },
     )
     const key = this.#cancelKeys.issue(backend.processId, start.version, session)
@@ -210,6 +214,7 @@ class Door implements Gateway {
       this.#sessions.delete(session)
       this.#cancelKeys.withdraw(key)
       backend.socket.destroy()
+      this.#release(loggedIn)
       throw error
     }
     socket.write(
@@ -225,6 +230,16 @@ class Door implements Gateway {
     if (this.#isStopping) {
       session.endAtBoundary('gateway_stopping', new PosternError('gateway_stopping', 'the gateway is stopping'))
     }
+  }
+
+  /** A database role that was made for the session goes with it; what cannot be dropped now is found by a sweep. */
+  #release({ release, sessionId }: LoggedIn): void {
+    const released = release()
+      .catch((error: unknown) => {
+        this.#services.log.warn({ session: sessionId, err: error }, 'a database role is left to the next sweep')
+      })
+      .finally(() => this.#releasing.delete(released))
+    this.#releasing.add(released)
   }
 
   /**

@@ -17,6 +17,9 @@ export interface LoggedIn {
   readonly principal: Principal
   readonly database: GatewayDatabase
   readonly backend: BackendConnection
+  /** The database role that it is logged in with, and what lets go of one that was made for it. */
+  readonly role: string
+  readonly release: () => Promise<void>
   /** Why it is here, as it says itself; null where it does not. */
   readonly reason: string | null
 }
@@ -46,13 +49,22 @@ export async function logIn(start: SessionStartUp, options: LogInOptions): Promi
   const database = options.databases.get(databaseMeant(start, principal))
   if (database === undefined) throw unknownDatabase()
   const session = { clientAddress: client.address, applicationName: client.application, isTls: start.isTls }
-  decideConnect({ services, principal, database, session }, start.parameters)
+  const nowMs = Date.now()
+  const accessRoles = services.access?.holdingOf(principal, database.resource.name, nowMs).roles ?? []
+  decideConnect({ services, principal, accessRoles, database, session, nowMs }, start.parameters)
   refuseRevoked(services, principal)
   const sessionId = newSessionId()
   const { showsIdentity } = database
   const identity = { principal, sessionId, application: client.application, showsIdentity }
-  const backend = await database.connect(withIdentity(start.parameters, identity), signal)
-  return { sessionId, principal, database, backend, reason: reasonGiven(start.parameters) }
+  const reason = reasonGiven(start.parameters)
+  const startUp = withIdentity(start.parameters, identity)
+  const common = { sessionId, principal, database, reason }
+  if (database.sessionRoles === null) {
+    const backend = await database.connect(startUp, signal)
+    return { ...common, backend, role: database.role, release: () => Promise.resolve() }
+  }
+  const wish = { principal, accessRoles, database: database.resource, session, startUp, signal }
+  return { ...common, ...(await database.sessionRoles.open(wish)) }
 }
 
 /** Whether an error of the log-in carries PostgreSQL's own words for the client. */
@@ -64,15 +76,15 @@ function decideConnect(
   asked: {
     readonly services: Services
     readonly principal: Principal
+    readonly accessRoles: readonly string[]
     readonly database: GatewayDatabase
     readonly session: SessionFacts
+    readonly nowMs: number
   },
   parameters: ReadonlyMap<string, string>,
 ): void {
-  const { services, principal, session } = asked
+  const { services, principal, accessRoles, session, nowMs } = asked
   const database = asked.database.resource
-  const nowMs = Date.now()
-  const accessRoles = services.access?.holdingOf(principal, database.name, nowMs).roles ?? []
   const connect = services.policy.decideConnect({ principal, accessRoles, database, session, nowMs })
   if (connect.effect === 'deny') {
     const { error } = refusalOfDecision(connect)

@@ -3,7 +3,14 @@ import type { AccessOnPath } from '../core/access-service.ts'
 import type { SessionToken } from '../core/access.ts'
 import type { ColumnKey, Oid } from '../core/catalog.ts'
 import type { ClassifiedColumn } from '../core/classification.ts'
-import type { ConnectRequest, DatabaseResource, Decision, StatementRequest, UnmaskRequest } from '../core/decision.ts'
+import type {
+  ConnectRequest,
+  DatabaseResource,
+  Decision,
+  SessionFacts,
+  StatementRequest,
+  UnmaskRequest,
+} from '../core/decision.ts'
 import type { PosternError } from '../core/errors.ts'
 import type { TokenId } from '../core/ids.ts'
 import type { CopyFormat, CreatedRelation, Sources, StatementLineage } from '../core/lineage.ts'
@@ -177,6 +184,27 @@ export interface Explains {
   }>
 }
 
+/** What a session's own database role is made for. */
+export interface SessionRoleWish {
+  readonly principal: Principal
+  readonly accessRoles: readonly string[]
+  readonly database: DatabaseResource
+  readonly session: SessionFacts
+  /** The start-up parameters of its connection. */
+  readonly startUp: ReadonlyMap<string, string>
+  readonly signal: AbortSignal
+}
+
+/** Makes a database role for one session and logs in with it. Rejects as `connect` of a database does. */
+export interface MakesSessionRoles {
+  open(wish: SessionRoleWish): Promise<{
+    readonly backend: BackendConnection
+    readonly role: string
+    /** Drops it. Rejects where it is left to a later sweep. */
+    release(): Promise<void>
+  }>
+}
+
 /** A database that clients may connect to. */
 export interface GatewayDatabase {
   readonly resource: DatabaseResource
@@ -188,6 +216,8 @@ export interface GatewayDatabase {
   readonly sql: Analyzes
   /** Null where nothing of this database is classified. */
   readonly protection: Protects | null
+  /** Null where all sessions use `role`. */
+  readonly sessionRoles: MakesSessionRoles | null
   /** Null where nobody has to be told what a statement would do. */
   readonly explain: Explains | null
   /**

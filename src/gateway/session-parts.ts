@@ -13,6 +13,8 @@ export interface SessionParts {
   readonly client: Socket
   readonly clientFacts: ClientFacts
   readonly backend: BackendConnection
+  /** The database role that it is logged in with. */
+  readonly role: string
   /** How long a statement may run on after the token has expired. */
   readonly expiryGraceMs: number
   /** Why the client is here, as it said at the start. */

@@ -65,7 +65,7 @@ export class Session {
     this.id = parts.id
     this.#parts = parts
     this.#onEnded = onEnded
-    this.#exchange = new Exchange(database.role)
+    this.#exchange = new Exchange(parts.role)
     this.#cancelling = new Cancelling(() => parts.backend.cancel())
     for (const [name, value] of parts.backend.parameterStatuses) this.#exchange.settings.report(name, value)
     const { names, settings } = this.#exchange

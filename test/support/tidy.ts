@@ -64,7 +64,7 @@ const libraries: ReadonlyMap<string, readonly string[]> = new Map([
   ['picocolors', ['cli']],
   ['yaml', ['config', 'classification', 'policy']],
   ['zod', ['config']],
-  ['pino', ['main', 'databases', 'access-control']],
+  ['pino', ['main', 'databases', 'access-control', 'session-roles']],
 ])
 
 const linesMax = 400
