@@ -90,6 +90,10 @@ describe('postern requests', { timeout: 120_000 }, () => {
       const { out, err } = await as('dana@example.com', ...args)
       assert.match(out, /r_/u)
       assert.doesNotMatch(`${out}${err}`, /[^\P{Cc}\n]|\p{Cf}|\p{Zl}/u, args.join(' '))
+      // However a line is broken, every part of it stands behind a bar.
+      for (const line of out.split('\n')) {
+        if (line.includes('approve it') && !line.includes('{"')) assert.match(line, /^ {2}[│┆] /u)
+      }
       // What strangers wrote never begins a line.
       assert.doesNotMatch(out, /^→ all is well|^ {2}reason {7}none$|^→ postern approve it|^ {2}policy {7}none/mu)
     }
