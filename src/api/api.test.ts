@@ -20,7 +20,7 @@ async function json(response: Response, status = 200): Promise<Record<string, un
 
 async function code(response: Response, status: number): Promise<string> {
   const { error } = await json(response, status)
-  return String((error as { code: string }).code)
+  return (error as { code: string }).code
 }
 
 test('the caller learns who they are and which roles concern them', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import type { RequestId } from '../core/ids.ts'
@@ -184,6 +185,12 @@ test('a body that is too large is refused, declared or not', async () => {
   const id = await file()
   const declared = await on.post('dana@example.com', `/api/v1/requests/${id}/deny`, { comment: 'x'.repeat(70_000) })
   assert.equal(declared.status, 413)
+  const unsent = connect(on.api.port, '127.0.0.1')
+  const promise = `POST /r/${id} HTTP/1.1\r\nHost: 127.0.0.1:${String(on.api.port)}\r\nContent-Length: 99999999\r\n\r\n`
+  unsent.write(promise)
+  const [answer] = (await once(unsent, 'data')) as [Buffer]
+  unsent.destroy()
+  assert.match(answer.toString('utf8'), /^HTTP\/1\.1 413/, 'nobody waits for what is too large anyway')
   const chunked = await rawRequest(on.api.port, {
     path: `/api/v1/requests/${id}/deny`,
     method: 'POST',

@@ -4,6 +4,7 @@ import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
 import type { Principal } from '../core/principal.ts'
 import { ConsoleSessions, isSameSecret } from './console-sessions.ts'
+import { requestIdOf } from './ids.ts'
 import { localPath } from './log-in.ts'
 import { span, visible } from './page-text.ts'
 import { addressKey, RateLimiter } from './rates.ts'
@@ -112,6 +113,13 @@ test('lengths of time are said in the unit that one thinks in', () => {
   ])
 })
 
+test('what cannot be an id is unknown before anybody is asked', () => {
+  assert.equal(requestIdOf('r_0123456789ab'), 'r_0123456789ab')
+  for (const text of ['', 'r_', 'a_0123456789ab', 'r_A', 'r_..', 'r_0\n', `r_${'0'.repeat(33)}`, '__proto__']) {
+    assert.throws(() => requestIdOf(text), { code: 'request_unknown' }, text)
+  }
+})
+
 test('a public URL is an origin and nothing more', () => {
   const at = { address: '127.0.0.1', port: 80, isTls: false }
   assert.equal(createSite({ ...at, publicUrl: 'https://p.example/' }).url, 'https://p.example')
@@ -126,7 +134,7 @@ test('a public URL is an origin and nothing more', () => {
   }
   const site = createSite({ ...at, publicUrl: 'https://p.example' })
   assert.deepEqual(
-    ['p.example', 'P.EXAMPLE', '127.0.0.1', 'localhost:80', 'q.example', undefined].map(site.isOwnHost),
+    ['p.example', 'P.EXAMPLE', '127.0.0.1', 'localhost:80', 'q.example', undefined].map((host) => site.isOwnHost(host)),
     [true, true, true, true, false, false],
   )
   assert.equal(
