@@ -24,8 +24,25 @@ import {
 import type { Tables } from './tables.ts'
 import type { Scope } from './transactions.ts'
 
+/** Gateways that are in the store for good: rows of them are never removed. */
+export interface KnownGateways {
+  has(gateway: GatewayId): boolean
+  /** In this transaction from now on; in others once it is committed. */
+  learn(gateway: GatewayId): void
+}
+
 /** What can be read and written within a transaction that is serialised with all others. */
-export function changesOf(scope: Scope): StoreChanges {
+export function changesOf(scope: Scope, gateways: KnownGateways): StoreChanges {
+  const knowGateway = async (db: Kysely<Tables>, gateway: GatewayId, atMs: number): Promise<void> => {
+    if (gateways.has(gateway)) return
+    // A gateway that has left anything here can be missed, even if it never gave a sign of life.
+    await db
+      .insertInto('gateways')
+      .values({ id: gateway, seen_at_ms: atMs })
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .execute()
+    gateways.learn(gateway)
+  }
   return {
     ...readsOf(scope),
     insertRequest: (request) =>
@@ -45,9 +62,7 @@ export function changesOf(scope: Scope): StoreChanges {
     insertApproval: (approval) =>
       scope.step(async (db) => {
         const row = rowOfApproval(approval)
-        const ordinal = await nextOrdinal(
-          db.selectFrom('approvals').where('request', '=', approval.request).select(nextOf('ordinal')),
-        )
+        const ordinal = sql<number>`(select coalesce(max(ordinal), 0) + 1 from approvals where request = ${row.request})`
         await db
           .insertInto('approvals')
           .values({ ...row, ordinal })
@@ -95,7 +110,7 @@ export function changesOf(scope: Scope): StoreChanges {
     insertRevocation: (revocation) =>
       scope.step(async (db) => {
         const row = rowOfRevocation(revocation)
-        const ordinal = await nextOrdinal(db.selectFrom('revocations').select(nextOf('ordinal')))
+        const ordinal = sql<number>`(select coalesce(max(ordinal), 0) + 1 from revocations)`
         await db
           .insertInto('revocations')
           .values({ ...row, ordinal })
@@ -105,32 +120,16 @@ export function changesOf(scope: Scope): StoreChanges {
       scope.step(async (db) => {
         const row = rowOfChange(change)
         await knowGateway(db, change.gateway, change.atMs)
-        const seq = await nextOrdinal(db.selectFrom('changes').select(nextOf('seq')))
-        await db
+        // Counted on by the store itself: nobody else changes it meanwhile, and what is rolled back leaves no gap.
+        const next = sql<number>`(select coalesce(max(seq), 0) + 1 from changes)`
+        const { seq } = await db
           .insertInto('changes')
-          .values({ ...row, seq })
-          .execute()
-        return seq
+          .values({ ...row, seq: next })
+          .returning('seq')
+          .executeTakeFirstOrThrow()
+        return whole(seq, 'changes.seq')
       }),
   }
-}
-
-/** A gateway that has left anything here can be missed, even if it never gave a sign of life. */
-async function knowGateway(db: Kysely<Tables>, gateway: GatewayId, atMs: number): Promise<void> {
-  await db
-    .insertInto('gateways')
-    .values({ id: gateway, seen_at_ms: atMs })
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute()
-}
-
-/** Numbers are counted on by the store itself: nobody else changes it meanwhile, and there is nothing to be rolled back. */
-function nextOf(column: 'ordinal' | 'seq') {
-  return sql`coalesce(max(${sql.ref(column)}), 0) + 1`.as('next')
-}
-
-async function nextOrdinal(query: { executeTakeFirst(): Promise<{ readonly next: unknown } | undefined> }) {
-  return whole((await query.executeTakeFirst())?.next, 'next number')
 }
 
 /** What an update does not replace has to be as it was: an approval is for what was asked, and for nothing else. */

@@ -127,7 +127,7 @@ class GuardedClient implements PostgresPoolClient {
     } catch (error) {
       // Only after an ordinary error of a statement is it certain what the connection's state is.
       const isOrdinary = error instanceof DatabaseError && error.severity === 'ERROR'
-      if (!isOrdinary || text === 'commit' || text === 'rollback') this.#isBroken = true
+      if (!isOrdinary || text.endsWith('commit') || text === 'rollback') this.#isBroken = true
       throw error
     }
   }

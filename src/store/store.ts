@@ -1,4 +1,5 @@
 import type { ControlStore } from '../core/control-store.ts'
+import type { GatewayId } from '../core/ids.ts'
 import { limits } from '../core/limits.ts'
 import { changesOf } from './changes.ts'
 import type { Engine } from './engine.ts'
@@ -28,6 +29,9 @@ export interface ControlStoreHooks {
   readonly migrations?: readonly Migration[]
 }
 
+/** Mostly it is one, the process's own. */
+const gatewaysRememberedMax = 1_000
+
 /**
  * Opens the control store and brings its schema up to date. Rejects with `store_unavailable` where it cannot be reached
  * or written, was made by a newer program, or has another schema than it says.
@@ -56,6 +60,8 @@ class Store implements ControlStore {
   readonly #engine: Engine
   readonly #transactions: Transactions
   readonly #listeners: Listeners
+  /** Known to be committed; a change of theirs need not see to it again. */
+  readonly #gateways = new Set<GatewayId>()
   #stopWatching: (() => void) | undefined
   #closing: Promise<void> | undefined
 
@@ -66,7 +72,17 @@ class Store implements ControlStore {
   }
 
   change: ControlStore['change'] = (work) =>
-    this.#telling(() => this.#transactions.change((scope) => work(changesOf(scope))))
+    this.#telling(async () => {
+      const learned = new Set<GatewayId>()
+      const gateways = {
+        has: (gateway: GatewayId) => this.#gateways.has(gateway) || learned.has(gateway),
+        learn: (gateway: GatewayId) => learned.add(gateway),
+      }
+      const value = await this.#transactions.change((scope) => work(changesOf(scope, gateways)))
+      if (this.#gateways.size > gatewaysRememberedMax) this.#gateways.clear()
+      for (const gateway of learned) this.#gateways.add(gateway)
+      return value
+    })
 
   read: ControlStore['read'] = (work) => this.#transactions.read((scope) => work(readsOf(scope)))
 

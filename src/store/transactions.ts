@@ -101,8 +101,9 @@ export class Transactions {
             throw error
           })
           scope.seal()
-          if (how.beforeCommit !== null) await connection.executeQuery(CompiledQuery.raw(how.beforeCommit))
-          const { rows } = await connection.executeQuery<{ readonly command?: string }>(CompiledQuery.raw('commit'))
+          // In one text: PostgreSQL runs what follows only if what precedes did not fail, and a way there and back is saved.
+          const commit = how.beforeCommit === null ? 'commit' : `${how.beforeCommit}; commit`
+          const { rows } = await connection.executeQuery<{ readonly command?: string }>(CompiledQuery.raw(commit))
           // PostgreSQL answers the COMMIT of a transaction that had failed with ROLLBACK, and no error.
           if (rows[0]?.command === 'ROLLBACK') throw unavailable('the control store did not keep a change')
           return value
