@@ -139,11 +139,10 @@ export function shapeOf(entry: Entry): RecordedShape | null {
   }
 }
 
-/** Whether an analysis of the text as recorded says what was recorded when it ran; what was left out does not count. */
+/** Whether an analysis of the text as recorded, which must not be cut, says what was recorded when it ran. */
 export function isSame(analysis: StatementAnalysis, shape: RecordedShape): boolean {
   const commands = analysis.commands.map(({ name }) => name)
   return (
-    !shape.isCut &&
     analysis.kind === shape.kind &&
     isEqual(commands, shape.commands) &&
     isEqual(relationNames(analysis), shape.relations) &&

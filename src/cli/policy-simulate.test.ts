@@ -110,9 +110,14 @@ async function writeHistory(directory: string): Promise<Record<string, number>> 
 
 /** Entries whose text does not say what they did: cut, and another with more than one command. */
 function addByHand(journal: Journal, who: Buffer): void {
-  const cut = '"sql":"SELECT 1, ","sqlChars":9000,"sqlSha256":"x","fullIn":3'
+  const rest = '"sqlChars":9000,"sqlSha256":"x","fullIn":3'
+  const cut = `"sql":"SELECT 1, ",${rest}`
   journal.append('intent', `"kind":"SELECT","commands":["SELECT"],"relations":["hr.x"],${cut}`, who)
-  journal.append('intent', `"kind":"DELETE","commands":["DELETE"],"relations":["public.x"],${cut}`, who)
+  journal.append(
+    'intent',
+    `"kind":"DELETE","commands":["DELETE"],"relations":["public.x"],"sql":"DELETE FROM public.x",${rest}`,
+    who,
+  )
   journal.append('intent', `"kind":"INSERT","commands":["INSERT","SELECT"],"relations":["public.x"],${cut}`, who)
 }
 

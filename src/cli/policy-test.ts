@@ -80,7 +80,7 @@ function readCases(file: string): string {
     const why = error instanceof Error ? error.message : String(error)
     throw new PosternError('input_invalid', `${file} cannot be read: ${why}`, {
       cause: error,
-      hint: 'deploy/starter/policies/tests.yaml shows how such a file looks.',
+      hint: 'Check the path; `deploy/starter/policies/tests.yaml` shows how such a file looks.',
     })
   }
 }

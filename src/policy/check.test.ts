@@ -43,6 +43,7 @@ describe('a permit that permits nothing', () => {
     ['another database', wall('principal, action, resource in Database::"shop2"')],
     ['one kind of principal', wall('principal is Agent, action, resource')],
     ['the schema as such and not what is inside', wall('principal, action, resource == Relation::"shop.hr.x"')],
+    ['the database as such and not what is inside', wall('principal, action, resource == Database::"shop"')],
     ['a condition', wall('principal, action, resource', ' when { context.session.tls }')],
     ['an approval that lifts it', `@approvers("dba") ${wall('principal, action, resource')}`],
   ]
