@@ -96,7 +96,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
 function unrevoked({ holdings }: Scene, by: Principal): Principal {
   const { issuedAtMs = Infinity } = by
   if ([by, ...by.actors].every((subject) => issuedAtMs >= holdings.revokedBeforeMs(subject))) return by
-  throw new PosternError('access_refused', 'What was issued to you has been revoked', { hint: 'Log in again.' })
+  throw new PosternError('access_refused', 'what was issued to you has been revoked', { hint: 'Log in again.' })
 }
 
 type Listener = (subjects: readonly Subject[] | null) => void

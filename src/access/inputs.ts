@@ -52,19 +52,19 @@ export function invalid(message: string, hint: string): PosternError {
 
 /** Not there, or not to be seen by whoever asks: both are the same answer. */
 export function unknownRequest(): PosternError {
-  return new PosternError('request_unknown', 'There is nothing of that id that you may see', {
+  return new PosternError('request_unknown', 'there is nothing of that id that you may see', {
     hint: 'Look at the id again; `postern requests` and `postern grants` list what you may see.',
   })
 }
 
 /** What the caller may not do, and why. */
 export function refused(what: string, why: string): PosternError {
-  return new PosternError('access_refused', `You may not ${what}`, { detail: why })
+  return new PosternError('access_refused', `you may not ${what}`, { detail: why })
 }
 
 /** Somebody was faster, or time was. */
 export function closed(state: string): PosternError {
-  return new PosternError('request_closed', `This request is ${state} already, so it can no longer be answered`, {
+  return new PosternError('request_closed', `this request is ${state} already, so it can no longer be answered`, {
     hint: 'Whoever still needs it has to ask again.',
   })
 }

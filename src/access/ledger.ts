@@ -120,7 +120,7 @@ export class Ledger {
       await this.#options.record(type, facts, seq)
     } catch (error) {
       this.#options.log.error({ err: error, change: seq, type }, 'a change could not be put on record')
-      throw new PosternError('journal_unavailable', 'This cannot be put on record, so it has no effect yet', {
+      throw new PosternError('journal_unavailable', 'this cannot be put on record, so it has no effect yet', {
         cause: error,
         hint: 'It takes effect once the journal can be written again; please tell whoever runs this gateway.',
       })

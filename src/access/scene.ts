@@ -49,7 +49,7 @@ export function answeredOf({ request, approvals, standing }: Answers, nowMs: num
 /** Refuses to begin anything new while what was done before cannot be put on record. */
 export function refuseBacklog(scene: Scene): void {
   if (!scene.isBacklogged()) return
-  throw new PosternError('journal_unavailable', 'Too much waits to be put on record for anything to be added', {
+  throw new PosternError('journal_unavailable', 'too much waits to be put on record for anything to be added', {
     hint: 'Please tell whoever runs this gateway that its journal cannot be written.',
   })
 }

@@ -260,14 +260,14 @@ function isHalfDone(error: unknown): boolean {
 
 /** One principal has as many requests waiting as it may. */
 export function tooManyOwn(count: number): PosternError {
-  return new PosternError('limit_exceeded', `You have ${String(count)} requests waiting already`, {
+  return new PosternError('limit_exceeded', `you have ${String(count)} requests waiting already`, {
     hint: 'Wait until they are answered, or withdraw some.',
   })
 }
 
 /** All principals together have. */
 export function tooMany(): PosternError {
-  return new PosternError('limit_exceeded', 'Too many requests are waiting already', {
+  return new PosternError('limit_exceeded', 'too many requests are waiting already', {
     hint: 'Try again later; whoever answers requests here seems to be behind.',
   })
 }

@@ -34,7 +34,7 @@ export async function issueToken(scene: Scene, by: Principal, wish: TokenWish): 
     const { nowMs, reads } = work
     const own = await reads.tokens({ principal: by, isEnded: false })
     if (own.length >= limits.sessionTokensPerPrincipalMax) {
-      throw new PosternError('limit_exceeded', 'You have too many session tokens already', {
+      throw new PosternError('limit_exceeded', 'you have too many session tokens already', {
         hint: 'Revoke those that are not needed any more.',
       })
     }
@@ -97,7 +97,7 @@ export async function revokeToken(scene: Scene, by: Principal, id: TokenId): Pro
 export async function verifyToken(scene: Scene, secret: string, nowMs: number): Promise<Principal> {
   const id = secret.length > limits.tokenCharsMax ? null : tokenIdOf(secret)
   if (id === null) {
-    throw new PosternError('token_malformed', 'This is not a session token of Postern', {
+    throw new PosternError('token_malformed', 'this is not a session token of Postern', {
       hint: 'Give it as it was printed, from pst_ to its last character.',
     })
   }
@@ -130,7 +130,7 @@ async function usablePrincipal(
   const { id, role, database, expiresAtMs, issuedAtMs } = token
   if (token.ended !== null && token.ended.why !== 'expired') throw unusable(token.ended.why)
   if (token.ended !== null || nowMs >= expiresAtMs) {
-    throw new PosternError('token_expired', 'This session token has expired', { hint: hintOfNew })
+    throw new PosternError('token_expired', 'this session token has expired', { hint: hintOfNew })
   }
   if (scene.holdings.isTokenDead(id)) throw unusable('revoked')
   if (token.isSingleSession && token.session !== null) throw unusable('session_ended')
@@ -169,11 +169,11 @@ export async function endSession(work: Work, session: SessionRecord, atMs: numbe
 const hintOfNew = 'Ask for a new one with `postern token`.'
 
 function untrusted(): PosternError {
-  return new PosternError('token_untrusted', 'This session token is not known here', { hint: hintOfNew })
+  return new PosternError('token_untrusted', 'this session token is not known here', { hint: hintOfNew })
 }
 
 function unusable(why: 'revoked' | 'session_ended' | 'expired'): PosternError {
-  return new PosternError('token_unusable', 'This session token can no longer be used', {
+  return new PosternError('token_unusable', 'this session token can no longer be used', {
     detail:
       why === 'session_ended'
         ? 'It was for one session, which has begun or ended.'

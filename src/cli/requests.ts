@@ -113,7 +113,7 @@ export async function waitForAnswer(id: string, { api, deps }: { api: ApiClient;
     if (state !== 'pending' && state !== 'approved') return answer
     if (deps.nowMs() > expiresAtMs + expiryPatienceMs) {
       throw new PosternError('approval_expired', `${id} has passed its time and nobody says how it ended`, {
-        hint: `postern requests ${id} shows how it stands.`,
+        hint: `Run \`postern requests ${id}\` to see how it stands.`,
       })
     }
     await deps.pause(waitPauseMs)

@@ -43,7 +43,7 @@ export function messageFaults(file: string, source: string): readonly string[] {
     }
   }
   judge(/new PosternError\(\s*'\w+',\s*(['"`])(.+?)(?<!\\)\1/gu, (text) => {
-    if (/^[A-Z](?!ostgreSQL|ostern|[A-Z])/u.test(text)) return 'a message begins in lower case'
+    if (/^[A-Z](?!ostgreSQL|ostern|lack\b|[A-Z])/u.test(text)) return 'a message begins in lower case'
     return text.endsWith('.') ? 'a message has no full stop' : null
   })
   judge(/\b(?:hint|detail): (['"`])(.+?)(?<!\\)\1/gu, (text) => {
