@@ -69,6 +69,11 @@ for (const question of [
   })
 }
 
+stored.inside([
+  copies,
+  `UPDATE staff SET name = CASE WHEN get_bit(name::bytea, id - 100) = 1 THEN name END WHERE id >= 100 RETURNING name`,
+])
+
 const made = { needs: 'ddl', undo: ['DROP TABLE IF EXISTS bits, again'] } as const
 const kept = new Family('NULL in tables that were made', made)
 for (const [name, select] of [
@@ -182,6 +187,15 @@ absent.inside([
   'INSERT INTO notes (id) SELECT n FROM generate_series(1000, 1127) n',
   `UPDATE notes t SET n = 1 FROM (SELECT n, full_name FROM generate_series(0, 127) n, customers WHERE id = 1) s LEFT JOIN customers c ON get_bit(s.full_name::bytea, s.n) = 1 AND c.id = 1 WHERE t.id = s.n + 1000 RETURNING c.phone`,
 ])
+
+absent.try(
+  'SELECT (SELECT ROW(g, c.full_name) FROM generate_series(33, 126) g, customers c WHERE c.id = 1 ORDER BY g OFFSET (SELECT ascii(substr(full_name, n, 1)) - 33 FROM customers WHERE id = 1) LIMIT 1) FROM generate_series(1, 16) n ORDER BY n',
+  {
+    name: 'a number beside a value in a record',
+    on: ['simple'],
+    decode: (rows) => rows.map(([cell = '']) => String.fromCharCode(Number(/\d+/.exec(cell)?.[0] ?? 0))).join(''),
+  },
+)
 
 // Chance is known to whoever has sown it: which bit was asked is read first, then what was answered.
 const chance = new Family('NULL by chance', {
