@@ -6,7 +6,7 @@ import { grantOf } from './asking.ts'
 import * as inputs from './inputs.ts'
 import { maySeeRequest } from './reading.ts'
 import { advance, isFinal, type RequestEvent } from './request-machine.ts'
-import { countGiven, mayAnswer, metUntilMs, namedGroups } from './rules.ts'
+import { countGiven, isRevoked, mayAnswer, metUntilMs, namedGroups } from './rules.ts'
 import { answeredOf, readAnswers, type Answers, type Scene } from './scene.ts'
 import type { Work } from './work.ts'
 
@@ -33,6 +33,10 @@ export async function answer(scene: Scene, by: Principal, id: RequestId, given: 
     if (request.state.state !== 'pending') throw inputs.closed(request.state.state)
     const verdict = mayAnswer(by, { request, approvals, nowMs })
     if (!verdict.may) throw inputs.refused('answer this request', verdict.why)
+    // One millisecond and one clock that goes back are enough to answer before one's own revocation.
+    if (isRevoked(partyOf(by), nowMs, await work.reads.revocations())) {
+      throw inputs.refused('answer this request', 'What was issued to you has been revoked.')
+    }
     const approval: Approval = {
       request: id,
       approver: partyOf(by),

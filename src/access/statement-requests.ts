@@ -158,7 +158,8 @@ export class StatementRequests {
     own: StatementRequestRecord,
     now: { readonly binding: string; readonly requirements: readonly ApprovalRequirement[] },
   ): Promise<boolean> {
-    if (filed.isClosed || filed.isInUse) return false
+    // What was not told to be approved is not approved on record, whatever the store says of it.
+    if (!filed.isSettled || filed.isClosed || filed.isInUse) return false
     filed.isInUse = true
     const scene = this.#scene
     let used: { readonly goodUntilMs: number } | null

@@ -52,14 +52,24 @@ export class Sweep {
 
   async #run(): Promise<void> {
     await this.touch()
-    await this.#ledger.catchUp(this.notSeenSinceMs())
-    await this.endSessions()
-    this.#lost = await this.#lostGateways()
-    this.#closeRequests()
-    await this.#scene.closings.drain()
-    await this.#endGrants()
-    await this.#endTokens()
-    if (this.#lost.size > 0) await this.#endSessionsOfLost()
+    const failures: unknown[] = []
+    // A journal that cannot be written must not keep what has ended from being written down as ended.
+    const steps: (() => Promise<void>)[] = [
+      async () => this.#ledger.catchUp(this.notSeenSinceMs()),
+      async () => this.endSessions(),
+      async () => this.#closeRequests(),
+      async () => this.#endGrants(),
+      async () => this.#endTokens(),
+      async () => this.#endSessionsOfLost(),
+    ]
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
   }
 
   /** A sign of life, as often as it is due. */
@@ -92,8 +102,9 @@ export class Sweep {
     return new Set(gateways.filter((gateway) => gateway !== options.gateway))
   }
 
-  #closeRequests(): void {
+  async #closeRequests(): Promise<void> {
     const { closings, open } = this.#scene
+    this.#lost = await this.#lostGateways()
     const nowMs = this.#scene.now()
     const notSeenSinceMs = this.notSeenSinceMs()
     for (const each of open) {
@@ -108,6 +119,7 @@ export class Sweep {
         closings.add({ id, event: { type: 'withdraw', atMs: nowMs, why: 'client_lost' } })
       }
     }
+    await closings.drain()
   }
 
   /** Another gateway's clock may be a little behind, and it is the one that tells its session. */
@@ -148,6 +160,7 @@ export class Sweep {
   }
 
   async #endSessionsOfLost(): Promise<void> {
+    if (this.#lost.size === 0) return
     const { options } = this.#scene
     const live = await options.store.read(async (reads) => reads.sessions({ isEnded: false }))
     const orphans = live.filter(({ gateway }) => this.#lost.has(gateway))
