@@ -1,4 +1,8 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Client, DatabaseError, type QueryResult } from 'pg'
+import type { NoticeMessage } from 'pg-protocol/dist/messages.js'
 import pc from 'picocolors'
 import { readEntries } from './record.ts'
 import { identities, startWorld, type World } from './world.ts'
@@ -57,9 +61,15 @@ async function tell(world: World): Promise<void> {
   await show(alice, 'DROP DATABASE shop')
   say(pc.dim('   … and the session is alive after it:'))
   await show(alice, 'SELECT count(*) AS customers FROM customers')
+
+  heading('6. What a second person has to agree to')
+  await showApproval(world, alice)
   await alice.end()
 
-  heading('6. The shared password of old')
+  heading('7. Access for a while')
+  await showGrant(world)
+
+  heading('8. The shared password of old')
   try {
     const intruder = await connect(world, { user: 'alice@example.com', password: 'shop-2019!' })
     await intruder.end()
@@ -72,6 +82,79 @@ async function tell(world: World): Promise<void> {
     sayError(error)
   }
   say('')
+}
+
+/** A statement waits on its connection until a DBA, who sees all of it, lets it run. */
+async function showApproval(world: World, alice: Client): Promise<void> {
+  const notices: NoticeMessage[] = []
+  alice.on('notice', (notice) => notices.push(notice))
+  const running = show(alice, 'DELETE FROM order_items')
+  const notice = await until(() => notices[0])
+  sayNotice(notice)
+  say(pc.dim('   The statement waits on her connection. Dana, a DBA, looks at it and agrees:'))
+  const id = /r_\w+/u.exec(notice.detail ?? '')?.[0] ?? ''
+  await runPostern(world, 'dana@example.com', ['approve', id, '--yes', '--comment', 'agreed, it is a copy'])
+  say(pc.dim('   … and it runs, the moment she does:'))
+  await running
+  const entries = await readEntries(world.journalDirectory)
+  const intent = entries.findLast((entry) => entry.type === 'intent')
+  if (intent?.approval === undefined) throw new Error('the approval is not on record')
+  const { principal, approval } = intent
+  say(`   ${pc.cyan('record'.padEnd(8))} asked by ${principal.name}, agreed to by ${approval.approvers.join(', ')}`)
+}
+
+/** A person of support sees more for as long as a case takes, in the session that is open all along. */
+async function showGrant(world: World): Promise<void> {
+  const { token } = await world.writeToken('sam@example.com')
+  const sam = await connect(world, { user: 'sam@example.com', password: token })
+  const sql = 'SELECT name, email FROM customers ORDER BY id LIMIT 1'
+  await show(sam, sql)
+  const asked = await runPostern(world, 'sam@example.com', [
+    'request',
+    'support-lead',
+    '--for',
+    '30m',
+    '--reason',
+    'INC-1234: refund went to the wrong address',
+  ])
+  const id = /r_\w+/u.exec(asked)?.[0] ?? ''
+  await runPostern(world, 'dana@example.com', ['approve', id, '--yes'])
+  say(pc.dim('   It is the same session; what it may see is not:'))
+  await show(sam, sql)
+  await runPostern(world, 'dana@example.com', [
+    'revoke',
+    '--role',
+    'support-lead',
+    '--reason',
+    'INC-1234 is closed',
+    '--yes',
+  ])
+  await show(sam, sql)
+  await sam.end()
+}
+
+const top = join(import.meta.dirname, '..')
+
+/** Runs a command of Postern as somebody, and shows what it prints. */
+async function runPostern(world: World, identity: string, args: readonly string[]): Promise<string> {
+  const { token } = await world.writeToken(identity)
+  const shown = args.filter((arg) => arg !== '--yes').map((arg) => (/^[\w.:@-]+$/u.test(arg) ? arg : `'${arg}'`))
+  say(`${pc.green(`${identity.replace(/@.*/u, '')}$`)} postern ${shown.join(' ')}`)
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(top, 'src/cli/main.ts'), ...args], {
+    env: { ...process.env, POSTERN_API: world.apiUrl, POSTERN_TOKEN: token },
+  })
+  const output = (stdout + stderr).trimEnd()
+  say(output)
+  return output
+}
+
+async function until<T>(look: () => T | undefined): Promise<T> {
+  for (let attempt = 0; attempt < 400; attempt += 1) {
+    const found = look()
+    if (found !== undefined) return found
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  throw new Error('what the demo waits for did not come')
 }
 
 /** Values as PostgreSQL prints them, as psql shows them. */
@@ -153,6 +236,11 @@ async function inviteToTry(world: World): Promise<void> {
     `echo "postgresql://${encodeURIComponent(first?.name ?? '')}:$(cat ${file})@127.0.0.1:${port}/shop?sslmode=verify-full&sslrootcert=${world.authorityFile}"`,
   )
   say('')
+  say(pc.dim('# where people decide: log in as dana@example.com, or on the command line'))
+  say(world.apiUrl)
+  const dana = await world.writeToken('dana@example.com')
+  say(`POSTERN_API=${world.apiUrl} POSTERN_TOKEN=$(cat ${dana.file}) npm run -s postern -- requests`)
+  say('')
   say(pc.dim('# the record: follow it, search it, prove that nothing was changed'))
   for (const verb of ['tail', 'search --principal alice@example.com', 'verify']) {
     say(`npm run -s postern -- audit ${verb} --config ${world.configFile}`)
@@ -166,6 +254,12 @@ function heading(text: string): void {
   say(pc.bold(text))
 }
 
+function sayNotice({ severity, message, detail, hint }: NoticeMessage): void {
+  say(pc.yellow(`${severity ?? 'NOTICE'}:  ${message ?? ''}`))
+  if (detail !== undefined) say(`DETAIL:  ${detail}`)
+  if (hint !== undefined) say(`HINT:  ${hint}`)
+}
+
 function sayError(error: DatabaseError): void {
   say(pc.red(`${error.severity ?? 'ERROR'}:  ${error.message}`) + pc.dim(`   (SQLSTATE ${error.code ?? ''})`))
   if (error.detail !== undefined) say(`DETAIL:  ${error.detail}`)
@@ -175,7 +269,8 @@ function sayError(error: DatabaseError): void {
 /** Type oids whose values psql sets to the right: int8, int2, int4, oid, float4, float8, numeric. */
 const numberTypes: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700])
 
-function sayTable({ fields, rows }: QueryResult<Record<string, unknown>>): void {
+function sayTable({ fields, rows, command, rowCount }: QueryResult<Record<string, unknown>>): void {
+  if (fields.length === 0) return say(`${command} ${String(rowCount ?? 0)}`)
   const columns = fields.map(({ name, dataTypeID }) => {
     const cells = rows.map((row) => String(row[name]))
     return { name, cells, isNumber: numberTypes.has(dataTypeID), width: Math.max(...[name, ...cells].map(lengthOf)) }

@@ -21,6 +21,8 @@ export interface ShownEntry {
     readonly application: string
     readonly tls: { readonly version: string } | null
   }
+  /** Of a statement that somebody agreed to. */
+  readonly approval?: { readonly request: string; readonly approvers: readonly string[] }
   readonly outcome: string
   readonly rows: number
   readonly durationUs: number

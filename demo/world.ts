@@ -15,6 +15,8 @@ import { startPostgres, type SandboxPostgres } from '../sandbox/postgres.ts'
 /** What the demo runs: a PostgreSQL with a shop in it, an identity provider, and Postern between the two. */
 export interface World {
   readonly port: number
+  /** Where people decide. */
+  readonly apiUrl: string
   readonly issuer: SandboxIssuer
   readonly postgres: SandboxPostgres
   /** The PEM certificate that clients trust, and its file. */
@@ -30,6 +32,15 @@ export interface World {
 /** Everything the demo writes, anew at each start. */
 const directory = join(import.meta.dirname, '..', '.demo')
 const preferredPort = 6432
+const preferredApiPort = 8432
+const accessRoles = `access_roles:
+  support-lead:
+    description: Reads the e-mail addresses of customers, for one case.
+    requestable_by: [support]
+    approvers: [dba]
+    max_duration: 4h
+    databases: [shop]
+`
 
 /** The five identities of the demo, as the identity provider knows them. */
 export const identities = sandboxIdentities
@@ -45,6 +56,7 @@ export async function startWorld(): Promise<World> {
   }
   try {
     const port = await freePort(preferredPort)
+    const apiPort = await freePort(preferredApiPort)
     const password = await createShop(postgres)
     const labels = { env: 'demo' }
     const classification = join(import.meta.dirname, 'classification.yaml')
@@ -57,11 +69,14 @@ export async function startWorld(): Promise<World> {
       port,
       labels,
       classification,
+      apiPort,
+      more: accessRoles,
     })
     gateway = await startGatewayProcess(prepared.configFile, port)
     return {
       ...prepared,
       port,
+      apiUrl: `http://127.0.0.1:${String(apiPort)}`,
       issuer,
       postgres,
       authorityFile: shown(prepared.authorityFile),

@@ -26,6 +26,10 @@ export interface GatewayFolder {
   readonly durability?: 'process' | 'disk'
   readonly allowPlaintextOnLoopback?: boolean
   readonly labels?: Readonly<Record<string, string>>
+  /** Where people decide; what needs approval is refused unless told. */
+  readonly apiPort?: number
+  /** More sections of postern.yaml. */
+  readonly more?: string
 }
 
 /** What was written for a gateway: its configuration, and what its clients and auditors need to know. */
@@ -104,7 +108,7 @@ export async function freePort(preferred = 0): Promise<number> {
 }
 
 function configText(folder: GatewayFolder): string {
-  const { issuer, postgres, port, role } = folder
+  const { issuer, postgres, port, role, apiPort } = folder
   return `# Written anew at each start. \`postern init\` writes one for your own databases.
 listen:
   address: 127.0.0.1
@@ -131,7 +135,7 @@ databases:
 ${folder.classification === undefined ? '' : '    classification: classification.yaml\n'}policies: policies
 journal: { directory: journal, signing_key: journal-key.pem, durability: ${folder.durability ?? 'process'} }
 log: { level: warn }
-`
+${apiPort === undefined ? '' : `api: { port: ${String(apiPort)}, login: { client_id: ${issuer.clientId} } }\n`}${folder.more ?? ''}`
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -67,7 +67,7 @@ export interface ProtectedSchema {
 }
 
 /** What replaces the values of one column; null sends them as they are. */
-export type ColumnMask = ((value: Buffer) => Buffer | null) | null
+export type ColumnMask = ((value: Buffer | null) => Buffer | null) | null
 
 /** What is classified in one database, and how its values are masked. */
 export interface Protects {

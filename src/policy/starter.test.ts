@@ -80,7 +80,11 @@ describe('the starter policies', () => {
     assert.deepEqual(connecting, ['engineer', 'dba', 'support', 'ci', 'agent'])
   })
 
-  test('refuse a change of every row to all but a DBA', () => {
+  test('let all but a DBA change every row only once a DBA has agreed', () => {
+    const decision = decider.decideStatement(
+      statementRequest(statementOf('DELETE', ['public.orders'], { hasWhere: false }), { principal: who.engineer }),
+    )
+    assert.equal(decision.effect === 'deny' && decision.reason, 'needs_approval')
     assert.equal(refusal('engineer', 'DELETE', { hasWhere: false }), 'no-change-of-every-row')
     assert.equal(refusal('ci', 'UPDATE', { hasWhere: false }), 'no-change-of-every-row')
     assert.equal(refusal('dba', 'DELETE', { hasWhere: false }), null)
