@@ -40,10 +40,21 @@ export interface FactSources {
 /** A run as something to be approved. */
 export function wantedOf(run: Run, from: FactSources): Wanted {
   const { needs, sql, statements, bound } = run
-  const texts = statements.flatMap(({ statement, means }) =>
-    means === null ? [statement.sql] : [statement.sql, means.sql],
-  )
-  return { needs, parts: [sql, ...texts, ...bindParts(bound)], describe: () => describe(run, from) }
+  const texts = statements.map(({ statement }) => statement.sql)
+  const situation = situationOf(statements, from)
+  return { needs, parts: [sql, ...texts, ...bindParts(bound)], situation, describe: () => describe(run, from) }
+}
+
+/**
+ * What a run depends on beside its own bytes: PostgreSQL looks up what EXECUTE stands for, and names in what is not
+ * planned, when it is executed, which other messages may precede that came behind the approval.
+ */
+export function situationOf(
+  statements: readonly Pick<RunStatement, 'means'>[],
+  { exchange }: Pick<FactSources, 'exchange'>,
+): string {
+  const { changes, searchPath } = exchange.settings
+  return JSON.stringify([changes, searchPath, statements.map(({ means }) => means?.sql ?? null)])
 }
 
 function bindParts(bound: Run['bound']): readonly (string | Buffer | null)[] {
@@ -69,7 +80,7 @@ async function describe(run: Run, from: FactSources): Promise<StatementFacts> {
   const redactedParameters = parametersBy(redact)
   const isAlike = parameters.every((text, index) => text === redactedParameters[index])
   const isPlannable = statements.length === 1 && only !== undefined && plannable.has(only.statement.kind)
-  const { searchPath } = exchange.settings
+  const searchPath = exchange.settings.isSettled ? exchange.settings.searchPath : null
   const asked = { sql: isPlannable ? sql : null, hasParameters: parameters.length > 0, searchPath, processId }
   const { estimate, locks } = (await explain?.explain(asked)) ?? { estimate: null, locks: [] }
   return {

@@ -15,6 +15,8 @@ export interface Wanted {
   readonly needs: Needs
   /** Everything that makes this run what it is: texts, parameters with their formats and types. */
   readonly parts: readonly (string | Buffer | null)[]
+  /** What it depends on beside its own bytes, and may be another by the time that it is executed. */
+  readonly situation: string
   /** What an approver is shown; asks the database where that helps. */
   readonly describe: () => Promise<StatementFacts>
 }
@@ -42,6 +44,7 @@ export type Sought = 'hold' | { readonly refusal: Refusal } | { readonly ticket:
 /** The wait of the message that is being treated. */
 interface Wait {
   readonly binding: string
+  readonly situation: string
   readonly needs: Needs
   filed: FiledRequest | null
   ended: 'cancelled' | 'client_lost' | 'session_ended' | null
@@ -87,8 +90,11 @@ export class SessionApprovals {
     return { refusal: changedMeanwhile() }
   }
 
-  /** Uses a ticket up, on record, for one run. */
-  use(ticket: Ticket, needs: Needs): 'hold' | { readonly refusal: Refusal } | { readonly approval: UsedApproval } {
+  /** Uses a ticket up, on record, for one run in the situation that it was given for. */
+  use(
+    ticket: Ticket,
+    { needs, situation }: Pick<Wanted, 'needs' | 'situation'>,
+  ): 'hold' | { readonly refusal: Refusal } | { readonly approval: UsedApproval } {
     if (ticket.used !== null) {
       return covers(ticket.requirements, needs.requirements)
         ? { approval: ticket.used }
@@ -97,6 +103,10 @@ export class SessionApprovals {
     const using = this.#using.get(ticket)
     if (using === null) return 'hold'
     if (using !== undefined) return using
+    if (ticket.situation !== situation) {
+      this.#drop(ticket, 'policy_changed')
+      return { refusal: changedMeanwhile() }
+    }
     this.#using.set(ticket, null)
     this.#session.waitFor(this.#useUp(ticket, needs))
     return 'hold'
@@ -105,7 +115,7 @@ export class SessionApprovals {
   /** Both, for a message that carries all of its run. */
   run(wanted: Wanted): ReturnType<SessionApprovals['use']> {
     const sought = this.seek(wanted)
-    return typeof sought === 'object' && 'ticket' in sought ? this.use(sought.ticket, wanted.needs) : sought
+    return typeof sought === 'object' && 'ticket' in sought ? this.use(sought.ticket, wanted) : sought
   }
 
   /** The message was treated: what it waited for must not serve the next one. */
@@ -144,12 +154,12 @@ export class SessionApprovals {
     this.#unused.clear()
   }
 
-  #begin({ needs, describe }: Wanted, binding: string): void {
+  #begin({ needs, situation, describe }: Wanted, binding: string): void {
     let settle = (): void => undefined
     const settled = new Promise<void>((resolve) => {
       settle = resolve
     })
-    const wait: Wait = { binding, needs, filed: null, ended: null, over: null, settle }
+    const wait: Wait = { binding, situation, needs, filed: null, ended: null, over: null, settle }
     this.#wait = wait
     this.#session.waitFor(settled)
     this.#await(wait, describe).catch((error: unknown) => {
@@ -165,7 +175,7 @@ export class SessionApprovals {
     const { id: session, principal, database, clientAddress, reason, access } = this.#session
     const about = await describe()
     if (wait.ended !== null) return
-    const { binding, needs } = wait
+    const { binding, situation, needs } = wait
     const wish: StatementWish = {
       principal,
       session,
@@ -189,7 +199,8 @@ export class SessionApprovals {
       return
     }
     const { approvers } = outcome
-    const ticket: Ticket = { filed, binding, requirements: needs.requirements, approvers, used: null, isTaken: false }
+    const { requirements } = needs
+    const ticket: Ticket = { filed, binding, situation, requirements, approvers, used: null, isTaken: false }
     this.#unused.add(ticket)
     this.#finish(wait, { ticket })
   }
@@ -230,7 +241,7 @@ export class SessionApprovals {
   }
 
   /** An approval is for these bytes, of this principal, in this database and session. */
-  #bindingOf({ parts }: Wanted): string {
+  #bindingOf({ parts, situation }: Wanted): string {
     const { id, principal, database } = this.#session
     const hash = createHash('sha256')
     const add = (part: string | Buffer | null): void => {
@@ -241,6 +252,7 @@ export class SessionApprovals {
     for (const part of [id, database, principal.name, principal.kind, subjectKey(principal)]) add(part)
     for (const actor of principal.actors) add(subjectKey(actor))
     add(null)
+    add(situation)
     for (const part of parts) add(part)
     return hash.digest('base64url')
   }

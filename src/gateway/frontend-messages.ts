@@ -297,7 +297,7 @@ export class FrontendMessages {
   ): 'hold' | { readonly refusal: Refusal } | { readonly approval: UsedApproval } | null {
     if (needs === null || portal.isApproved) return null
     if (portal.ticket === null || this.#approvals === null) return { refusal: unapproved() }
-    return this.#approvals.use(portal.ticket, needs)
+    return this.#approvals.use(portal.ticket, { statement: portal.prepared.statement, needs })
   }
 
   /**

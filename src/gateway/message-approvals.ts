@@ -1,7 +1,7 @@
 import { limits } from '../core/limits.ts'
 import { PosternError } from '../core/errors.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
-import { type FactSources, type Run, wantedOf } from './approval-facts.ts'
+import { type FactSources, type Run, situationOf, wantedOf } from './approval-facts.ts'
 import type { SessionApprovals, Sought } from './approvals.ts'
 import type { Needs, Ticket } from './needs.ts'
 import type { Portal } from './operations.ts'
@@ -36,7 +36,14 @@ export class ApprovalsOfMessages {
   }): ReturnType<SessionApprovals['use']> {
     const sql = text.sql.toString('utf8')
     if (sql.length > limits.approvalTextCharsMax) return tooLong(sql.length)
-    const statements = text.statements.map((statement, index) => this.#part(statement, text.allowed[index]))
+    const ownNames = new Set<string>()
+    const statements = text.statements.map((statement, index) => {
+      const { executes, prepares } = statement.names
+      if (prepares !== null) ownNames.add(prepares.name)
+      const part = this.#part(statement, text.allowed[index])
+      // What the text itself prepares is in it; what had the name before is not what runs.
+      return executes !== null && ownNames.has(executes) ? { ...part, means: null } : part
+    })
     return this.#approvals.run(wantedOf({ needs: text.needs, sql, statements, bound: null }, this.#sources))
   }
 
@@ -52,8 +59,13 @@ export class ApprovalsOfMessages {
     return this.#approvals.seek(wantedOf(run, this.#sources))
   }
 
-  use(ticket: Ticket, needs: Needs): ReturnType<SessionApprovals['use']> {
-    return this.#approvals.use(ticket, needs)
+  /** Uses the approval of a Bind up for its Execute. */
+  use(
+    ticket: Ticket,
+    { statement, needs }: { readonly statement: StatementAnalysis; readonly needs: Needs },
+  ): ReturnType<SessionApprovals['use']> {
+    const situation = situationOf([{ means: this.#meaningOf(statement) }], this.#sources)
+    return this.#approvals.use(ticket, { needs, situation })
   }
 
   treated(): void {

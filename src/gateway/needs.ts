@@ -67,6 +67,8 @@ export interface UsedApproval {
 export interface Ticket {
   readonly filed: FiledRequest
   readonly binding: string
+  /** What the run depended on beside its own bytes. */
+  readonly situation: string
   readonly requirements: readonly ApprovalRequirement[]
   readonly approvers: readonly string[]
   used: UsedApproval | null

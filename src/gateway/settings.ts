@@ -13,6 +13,7 @@ export class SessionSettings implements LexingSettings {
   #application = ''
   #epoch = 0
   #unsettled = 0
+  #changes = 0
   /** Whether a setting has changed since PostgreSQL was last ready, and in the transaction that is open. */
   #isChanged = false
   #isRevertible = false
@@ -66,9 +67,15 @@ export class SessionSettings implements LexingSettings {
     return this.#unsettled === 0 && !(this.#isRevertible && this.#isBehindSegment())
   }
 
+  /** How many statements were sent that may have changed something that others depend on. */
+  get changes(): number {
+    return this.#changes
+  }
+
   /** A statement that may change settings is on its way. */
   unsettle(): void {
     this.#unsettled += 1
+    this.#changes += 1
   }
 
   /** PostgreSQL is ready again and has reported what `count` such statements changed. */
