@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Client, DatabaseError, type QueryResult } from 'pg'
-import type { NoticeMessage } from 'pg-protocol/dist/messages.js'
 import pc from 'picocolors'
 import { readEntries } from './record.ts'
 import { identities, startWorld, type World } from './world.ts'
@@ -84,9 +83,12 @@ async function tell(world: World): Promise<void> {
   say('')
 }
 
+/** What of a notice is shown. */
+type Notice = Pick<DatabaseError, 'severity' | 'detail' | 'hint'> & { readonly message: string | undefined }
+
 /** A statement waits on its connection until a DBA, who sees all of it, lets it run. */
 async function showApproval(world: World, alice: Client): Promise<void> {
-  const notices: NoticeMessage[] = []
+  const notices: Notice[] = []
   alice.on('notice', (notice) => notices.push(notice))
   const running = show(alice, 'DELETE FROM order_items')
   const notice = await until(() => notices[0])
@@ -254,7 +256,7 @@ function heading(text: string): void {
   say(pc.bold(text))
 }
 
-function sayNotice({ severity, message, detail, hint }: NoticeMessage): void {
+function sayNotice({ severity, message, detail, hint }: Notice): void {
   say(pc.yellow(`${severity ?? 'NOTICE'}:  ${message ?? ''}`))
   if (detail !== undefined) say(`DETAIL:  ${detail}`)
   if (hint !== undefined) say(`HINT:  ${hint}`)

@@ -10,7 +10,7 @@ export function whole(minimum: number, maximum: number) {
 /** Some text. */
 export const text = z.string().min(1).max(4_096)
 /** A path, relative to the folder of postern.yaml. */
-export const filePath = text
+export const filePath = z.string().min(1).max(4_096)
 /** A name as PostgreSQL has them. */
 export const name = z
   .string()

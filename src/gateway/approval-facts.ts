@@ -79,7 +79,7 @@ async function describe(run: Run, from: FactSources): Promise<StatementFacts> {
   const parameters = parametersBy((text) => text)
   const redactedParameters = parametersBy(redact)
   const isAlike = parameters.every((text, index) => text === redactedParameters[index])
-  const isPlannable = statements.length === 1 && only !== undefined && plannable.has(only.statement.kind)
+  const isPlannable = statements.length === 1 && only !== undefined && isHarmlessToPlan(only.statement)
   const searchPath = exchange.settings.isSettled ? exchange.settings.searchPath : null
   const asked = { sql: isPlannable ? sql : null, hasParameters: parameters.length > 0, searchPath, processId }
   const { estimate, locks } = (await explain?.explain(asked)) ?? { estimate: null, locks: [] }
@@ -96,6 +96,11 @@ async function describe(run: Run, from: FactSources): Promise<StatementFacts> {
     transaction: { isOpen: exchange.transactionStatus !== 'I' || exchange.pending.length > 0, locks },
     policies: needs.policies.map(({ id, advice }) => ({ id, advice })),
   }
+}
+
+/** Planning computes what it takes for constant: a function that nobody knows could do anything while nobody has agreed. */
+function isHarmlessToPlan({ kind, opaque }: StatementAnalysis): boolean {
+  return opaque === null && plannable.has(kind)
 }
 
 /** What EXPLAIN takes, and answers without running it. */
