@@ -16,8 +16,7 @@ const warnBeforeDays = 21
 const freeBytesMin = 1024 * 1024 * 1024
 
 /** The gateway's certificate: whether clients that verify it will take it, and for how long. */
-export function checkCertificate({ tls }: ListenConfig, nowMs: number): CheckResult {
-  const what = 'certificate'
+export function checkCertificate({ tls }: Pick<ListenConfig, 'tls'>, nowMs: number, what = 'certificate'): CheckResult {
   if (tls === null) {
     const found = 'none: clients on this machine send their tokens in the clear'
     return { what, status: 'warning', found, remedy: 'For anything but trying things out, set `listen.tls`.' }
@@ -139,7 +138,8 @@ export function failure(what: string, thrown: unknown): CheckResult {
   return { what, status: 'failed', found: detail === undefined ? reason : `${reason}\n${detail}`, remedy: hint ?? null }
 }
 
-function nearestExisting(path: string): string {
+/** The path, or the nearest folder above it that is there. */
+export function nearestExisting(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path))
 }
 

@@ -1,4 +1,5 @@
 import { BackendFault, connectBackend, createCredentialSource } from '../backend/backend.ts'
+import { createQueryClient } from '../backend/query.ts'
 import type { Config, DatabaseConfig } from '../config.ts'
 import { limits } from '../core/limits.ts'
 import { createIdentifier } from '../identity/identity.ts'
@@ -34,17 +35,28 @@ async function checkDatabase(database: DatabaseConfig): Promise<CheckResult> {
   const what = `database ${database.name}`
   const { host, port, role, tls } = database
   const credential = createCredentialSource(database.credential ?? { password: '' }, process.env)
+  const signal = AbortSignal.timeout(limits.backendConnectDeadlineMs)
   try {
     const connection = await connectBackend(
       { host, port, database: database.database, role, tls },
       new Map([['application_name', 'postern check']]),
-      { signal: AbortSignal.timeout(limits.backendConnectDeadlineMs), credential },
+      { signal, credential },
     )
     const facts = new Map(connection.parameterStatuses)
-    connection.socket.destroy()
+    const client = createQueryClient(connection, { signal })
+    const [rights = []] = await client.query(rightsQuery).finally(() => client.close())
+    const [mayMakeRoles, logPrefix] = [rights[0] === 't', rights[1] ?? '']
     const version = facts.get('server_version') ?? 'of unknown version'
     const protection = connection.tls === null ? 'without TLS' : `over ${connection.tls.protocol}`
     const found = `logged in to PostgreSQL ${version} at ${host}:${String(port)} as ${role}, ${protection}`
+    if (database.usesEphemeralRoles && !mayMakeRoles) {
+      const why = `${found}. The role may make no others (CREATEROLE), which \`ephemeral_roles\` needs: nobody could log in`
+      return { what, status: 'failed', found: why, remedy: `Run \`ALTER ROLE "${role}" CREATEROLE\` as a superuser.` }
+    }
+    if (database.showsIdentity && !logPrefix.includes('%a')) {
+      const why = `${found}. \`show_identity\` is on, and PostgreSQL's log shows no application_name`
+      return { what, status: 'warning', found: why, remedy: 'Add %a to `log_line_prefix` in postgresql.conf.' }
+    }
     if (facts.get('is_superuser') === 'on') {
       const remedy = `Make a role with the rights that clients need. Policy alone stands between them and the rest.`
       return { what, status: 'warning', found: `${found}. The role is a superuser`, remedy }
@@ -59,8 +71,12 @@ async function checkDatabase(database: DatabaseConfig): Promise<CheckResult> {
   }
 }
 
+/** Whether the role can make others, and what PostgreSQL puts before the lines of its log. */
+const rightsQuery =
+  "SELECT rolcreaterole OR rolsuper, current_setting('log_line_prefix') FROM pg_roles WHERE rolname = current_user"
+
 /** What clients are told is vague on purpose; the operator gets the cause. */
-function databaseFailure(what: string, thrown: unknown): CheckResult {
+export function databaseFailure(what: string, thrown: unknown): CheckResult {
   const cause = thrown instanceof Error ? thrown.cause : undefined
   if (cause instanceof BackendFault) {
     const remedy = 'Compare host, port, role, tls and credential with the server and its pg_hba.conf.'

@@ -3,8 +3,10 @@ import pc from 'picocolors'
 import type { Config } from '../config.ts'
 import { loadConfig } from '../config.ts'
 import { toPosternError } from '../core/errors.ts'
+import { checkApi, checkApprovals, checkSecrets } from './check-access.ts'
 import { checkDatabases, checkIssuers } from './check-network.ts'
 import { checkCertificate, checkClassifications, checkJournal, checkPolicies } from './check-local.ts'
+import { checkStoreLocally, checkStoreRemotely } from './check-store.ts'
 import { configFile } from './config-file.ts'
 import { isColouredFor, visible } from './failure.ts'
 
@@ -20,7 +22,9 @@ export interface CheckResult {
 /** `postern check`: checks everything a gateway needs, prints each finding, and exits with 1 if anything failed. */
 export function checkCommand(): Command {
   return new Command('check')
-    .description('check configuration, policies, issuers, databases and journal, and explain what is wrong')
+    .description(
+      'check all that a gateway needs: configuration, policies, issuers, databases, journal, approvals; explain what is wrong',
+    )
     .option('--config <file>', 'the postern.yaml to check')
     .option('--offline', 'contact neither issuers nor databases')
     .option('--json', 'print an object with all results')
@@ -50,11 +54,15 @@ export async function checkAll(file: string, reach: 'online' | 'offline'): Promi
     { what: 'configuration', status: 'ok', found: `${file}: ${count}`, remedy: null } as const,
     checkCertificate(config.listen, Date.now()),
     await checkPolicies(config),
+    ...(await checkApprovals(config)),
     ...checkClassifications(config),
     ...(await checkJournal(config.journal)),
+    ...(await checkStoreLocally(config)),
+    ...(await checkApi(config, Date.now())),
+    ...(await checkSecrets(config)),
   ]
   if (reach === 'offline') return local
-  const remote = await Promise.all([checkIssuers(config), checkDatabases(config)])
+  const remote = await Promise.all([checkIssuers(config), checkDatabases(config), checkStoreRemotely(config)])
   return [...local, ...remote.flat()]
 }
 

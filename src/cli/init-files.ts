@@ -58,8 +58,48 @@ journal:
 #   key: masking-key # pseudonyms are made with it
 #   state: masking-state # remembers what was classified, so that a renamed column keeps its tags
 
+# Where people decide, on pages, by \`postern approve\` and \`postern request\`: see docs/guide/approvals.md. Without it
+# whatever needs approval is refused.
+api:
+  address: 127.0.0.1
+  port: 8432
+  # Approvers elsewhere, or on a phone, need an address of their own and TLS:
+  # public_url: https://postern.example.com # what links begin with
+  # tls: { certificate: server.crt, key: server.key } # or https by something in front of it
+  login:
+    # For browsers, by authorization code and PKCE; the identity provider has to know the address above with /callback
+    # behind it. A client with a secret: client_secret: \${NAME}
+    client_id: ${scalar(answers.clientId)}
+
+# For how long people are waited for. Who decides is said by policies (@approvers) and access roles.
+approvals:
+  statement_wait: 10m # a statement waits on its connection, and keeps the locks of its transaction
+  access_wait: 1d
+  # auditors: [auditors] # groups that see all requests and grants
+  # admins: [platform] # groups that may also end all access
+
+# Access that is asked for and ends by itself: see docs/guide/access.md. Policies name it as AccessRole::"support-lead".
+access_roles:
+  support-lead:
+    description: See customers' e-mail addresses while a case is open
+    requestable_by: [support]
+    approvers: [dba]
+    max_duration: 8h
+    # break_glass: [on-call] # groups that may take it at once, to be reviewed afterwards
+
+# Requests, approvals and grants. Keep it with the journal. Several gateways share one in PostgreSQL instead:
+# see docs/guide/control-store.md.
+control_store:
+  file: control.db
+  # postgres: { host: db.example.com, database: postern, role: postern_control, credential: { file: control-password } }
+
+# Who is told that something waits: see docs/guide/notifications.md.
+# notifications:
+#   webhooks:
+#     - { url: https://hooks.example.com/postern, secret: { file: webhook-secret } }
+
 session:
-  expiry_grace_s: 30 # how long a statement may run on after its token has expired
+  expiry_grace_s: 30 # how long a statement may run on after its token, or the access it began with, is over
 
 log:
   level: info

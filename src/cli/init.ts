@@ -96,14 +96,15 @@ function wouldReplace(folder: string, present: readonly string[]): PosternError 
 }
 
 function nextSteps(written: readonly string[], answers: ReturnType<typeof answersOf>): string {
-  const { tls, passwordVariable, database, issuer } = answers
+  const { tls, passwordVariable, database, issuer, clientId } = answers
   const config = written[0] ?? 'postern.yaml'
   const steps = [
     ...(tls === null
       ? []
       : [`Put the gateway's certificate and key where ${basename(config)} says: ${tls.certificate}, ${tls.key}.`]),
     `Set ${passwordVariable} to the password of the database role, in the environment of the gateway.`,
-    'Read policies/: groups are those of your identity provider.',
+    'Read policies/, and `access_roles`: groups are those of your identity provider.',
+    `At ${issuer}, let client ${clientId} return to http://127.0.0.1:8432/callback: people approve there.`,
     `Run: postern check --config ${config}`,
     `Run: postern serve --config ${config}`,
     `Then, as a person who may log in at ${issuer}: postern connect ${database}`,

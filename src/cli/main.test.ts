@@ -126,13 +126,46 @@ describe('postern init', () => {
     assert.deepEqual(config.databases.get('shop')?.credential, { environment: 'SHOP_PASSWORD' })
     const results = await checkAll(join(dir, 'postern.yaml'), 'offline')
     assert.deepEqual(
-      results.map(({ what, status }) => `${what} ${status}`),
-      ['configuration ok', 'certificate warning', 'policies ok', 'journal ok', 'signing key ok'],
+      results.filter(({ what }) => what !== 'API').map(({ what, status }) => `${what} ${status}`),
+      [
+        'configuration ok',
+        'certificate warning',
+        'policies ok',
+        'access roles ok',
+        'approvals ok',
+        'journal ok',
+        'signing key ok',
+        'control store ok',
+        'approval pages ok',
+      ],
     )
     const unit = readFileSync(join(dir, 'postern.service'), 'utf8')
     assert.match(unit, new RegExp(`^WorkingDirectory=${dir}$`, 'mu'))
     assert.match(unit, /^KillMode=mixed$/mu, 'a second SIGTERM ends the gateway at once')
-    assert.equal(existsSync(join(dir, 'journal')), false, 'checking creates nothing')
+    for (const name of ['journal', 'control.db', 'notifications']) {
+      assert.equal(existsSync(join(dir, name)), false, 'checking creates nothing')
+    }
+  })
+
+  test('writes an access role that a starter policy names, and lines that hold once their mark is taken away', async () => {
+    const dir = join(folder, 'approving')
+    await postern(['init', '--dir', dir, ...issuer, '--plaintext-on-loopback', '--database', 'shop'])
+    const file = join(dir, 'postern.yaml')
+    const before = loadConfig(file, {})
+    assert.deepEqual(before.accessRoles.get('support-lead')?.requestableBy, ['support'])
+    assert.deepEqual([before.api?.port, before.api?.login?.clientId], [8432, 'postern-cli'])
+    writeFileSync(join(dir, 'webhook-secret'), 'very secret', { mode: 0o600 })
+    writeFileSync(join(dir, 'control-password'), 'secret', { mode: 0o600 })
+    const text = readFileSync(file, 'utf8')
+    const lines =
+      /^( *)# ?(public_url:|auditors:|admins:|break_glass:|postgres:|notifications:| {2}webhooks:| {4}- \{ url:)/gmu
+    assert.equal(text.match(lines)?.length, 8)
+    writeFileSync(file, text.replaceAll(lines, '$1$2'))
+    const config = loadConfig(file, {})
+    assert.equal(config.api?.publicUrl, 'https://postern.example.com')
+    assert.equal(config.controlStore.kind, 'postgres')
+    assert.deepEqual(config.approvals.admins, ['platform'])
+    assert.equal(config.notifications.webhooks.length, 1)
   })
 
   test('writes lines for masking that hold once their mark is taken away', async () => {

@@ -42,6 +42,7 @@ function config(): string {
   const answers = answersOf({ issuer: issuer.url, databaseHost: postgres.host, databasePort: String(postgres.port) })
   return configText(answers)
     .replace('port: 6432', `port: ${String(postgres.port + 1)}`)
+    .replace('port: 8432', `port: ${String(postgres.port + 2)}`)
     .replace('tls: { mode: prefer }', 'tls: { mode: verify-full, ca: ca.crt }')
     .replace(/credential: \{.*\}/u, 'credential: { file: password }')
     .replace('policies: policies', `policies: ${policies}`)
