@@ -93,9 +93,9 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
 }
 
 /** The caller, unless what it was verified by was issued before a revocation of it; now, where nobody knows when. */
-function unrevoked({ holdings, now }: Scene, by: Principal): Principal {
-  const { issuedAtMs = now() } = by
-  if ([by, ...by.actors].every((subject) => issuedAtMs >= holdings.revokedBeforeMs(subject))) return by
+function unrevoked(scene: Scene, by: Principal): Principal {
+  const { issuedAtMs = scene.now() } = by
+  if ([by, ...by.actors].every((subject) => issuedAtMs >= scene.holdings.revokedBeforeMs(subject))) return by
   throw new PosternError('access_refused', 'what was issued to you has been revoked', { hint: 'Log in again.' })
 }
 

@@ -256,6 +256,7 @@ void test('where the store cannot be reached, all is refused, and what ended sta
   assert.deepEqual(await filed.outcome, { outcome: 'expired' })
   clock.nowMs -= 5 * minuteMs
   store.isDown = false
+  await assert.rejects(access.answer(bob, filed.id, yes), { code: 'request_closed' }, 'before it is written down, too')
   await access.sweep()
   await access.sweep()
   await assert.rejects(access.answer(bob, filed.id, yes), { code: 'request_closed' })
@@ -370,5 +371,45 @@ void test('a thousand statements wait without a timer each, and all are told', a
   await access.sweep()
   const outcomes = await Promise.all(filed.map(async (each) => each.outcome))
   assert.deepEqual([...new Set(outcomes.map(({ outcome }) => outcome))], ['expired'])
+  await access.close()
+})
+
+void test('a statement that is withdrawn while its use is being put on record does not run', async () => {
+  const { access, journalFault } = await bench()
+  const filed = await access.file(wishOf(alice))
+  await access.answer(bob, filed.id, yes)
+  Object.defineProperty(journalFault, 'error', {
+    get: () => {
+      filed.withdraw('cancelled')
+      return null
+    },
+  })
+  assert.equal(await filed.use(now), false)
+  assert.equal((await access.request(alice, filed.id)).request.state.state, 'used', 'and nothing else runs by it')
+  await access.close()
+})
+
+void test('what a principal files in the millisecond of their revocation is withdrawn when it is to be used', async () => {
+  const { access } = await bench()
+  const earlier = await access.file(wishOf(alice))
+  await access.revoke(root, { principal: 'alice', reason: 'left', killsSessions: true })
+  assert.equal((await earlier.outcome).outcome, 'denied')
+  const filed = await access.file(wishOf(alice))
+  await access.answer(bob, filed.id, yes)
+  assert.equal(await filed.use(now), false)
+  assert.equal((await access.request(root, filed.id)).request.state.state, 'withdrawn')
+  await access.close()
+})
+
+void test('an approver who was revoked at another gateway a moment ago answers no more, nor do answers from before count', async () => {
+  const { access, store, clock } = await bench()
+  const approved = await access.file(wishOf(alice))
+  await access.answer(bob, approved.id, yes)
+  const { name, issuer, subject } = bob
+  const revocation = { name, issuer, subject, notBeforeMs: clock.nowMs + 1, by: partyOf(root), reason: 'left' }
+  store.tables.revocations.push(revocation)
+  const filed = await access.file(wishOf(alice))
+  await assert.rejects(access.answer(bob, filed.id, yes), { code: 'access_refused' })
+  assert.equal(await approved.use(now), false)
   await access.close()
 })

@@ -125,11 +125,9 @@ export const roles = [
 /** A store that its gateway can lose. */
 export function cuttable(store: ControlStore): { readonly store: ControlStore; readonly cut: () => void } {
   let isCut = false
-  const guarded = <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) => {
-    return async (...args: Args): Promise<T> => {
-      if (isCut) throw new PosternError('store_unavailable', 'this gateway was killed')
-      return call(...args)
-    }
+  const guard = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (isCut) throw new PosternError('store_unavailable', 'this gateway was killed')
+    return call()
   }
   return {
     cut: () => {
@@ -137,12 +135,12 @@ export function cuttable(store: ControlStore): { readonly store: ControlStore; r
     },
     store: {
       ...store,
-      change: guarded(store.change) as ControlStore['change'],
-      read: guarded(store.read) as ControlStore['read'],
-      changesAfter: guarded(store.changesAfter),
-      unjournalled: guarded(store.unjournalled),
-      markJournalled: guarded(store.markJournalled),
-      touchGateway: guarded(store.touchGateway),
+      change: async (work) => guard(async () => store.change(work)),
+      read: async (work) => guard(async () => store.read(work)),
+      changesAfter: async (...args) => guard(async () => store.changesAfter(...args)),
+      unjournalled: async (of) => guard(async () => store.unjournalled(of)),
+      markJournalled: async (seqs) => guard(async () => store.markJournalled(seqs)),
+      touchGateway: async (...args) => guard(async () => store.touchGateway(...args)),
     },
   }
 }
