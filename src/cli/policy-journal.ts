@@ -91,7 +91,8 @@ export function factsOf(entry: Entry): EntryFacts | null {
       expiresAtMs: Infinity,
     },
     authenticationMethods: textsOf(memberOf(principal, 'authenticationMethods')),
-    accessRoles: textsOf(entry['accessRoles'])?.toSorted() ?? null,
+    // Entries without the member are of principals who held none.
+    accessRoles: entry['accessRoles'] === undefined ? [] : (textsOf(entry['accessRoles'])?.toSorted() ?? null),
     database,
     session: {
       clientAddress: address,
@@ -124,7 +125,7 @@ export function shapeOf(entry: Entry): RecordedShape | null {
   if (typeof kind !== 'string' || typeof sql !== 'string' || commands === null || relations === null) return null
   const opaque = textOf(entry['opaque'])
   const isCut = entry['sqlChars'] !== undefined || entry['fullIn'] !== undefined
-  const { statementCount: count } = entry
+  const { statements: count, protocol } = entry
   return {
     kind,
     commands,
@@ -133,8 +134,8 @@ export function shapeOf(entry: Entry): RecordedShape | null {
     opaque,
     sql,
     searchPath: textsOf(entry['searchPath']),
-    // The extended protocol has no texts of several statements.
-    statementCount: typeof count === 'number' ? count : entry['protocol'] === 'extended' ? 1 : null,
+    // Said where there are several.
+    statementCount: typeof count === 'number' ? count : typeof protocol === 'string' ? 1 : null,
     isCut,
   }
 }

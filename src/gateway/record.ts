@@ -119,6 +119,11 @@ export function policiesMember(policies: readonly DeterminingPolicy[]): string {
   return `"policies":${JSON.stringify(policies.map((policy) => policy.id))}`
 }
 
+/** The `"accessRoles"` member, preceded by a comma; nothing where none are held. */
+export function accessRolesMember(roles: readonly string[]): string {
+  return roles.length === 0 ? '' : `,"accessRoles":${JSON.stringify(roles)}`
+}
+
 /** How a portal's execution came, as members of its intent entry. */
 export function howExecuted(portal: Portal, redact: RedactsParameter): string {
   const { name, prepared } = portal
