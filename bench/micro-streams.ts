@@ -107,6 +107,7 @@ function createRelay({ analyzer, decider, journal, principal }: Domains, protect
       throw error
     },
     terminated: () => undefined,
+    isWaiting: () => false,
   })
   const news = { sessionChanged: () => undefined, fatal: () => undefined }
   const backendMessages = new BackendMessages(exchange, { journal, members, news, guard: protection })

@@ -31,7 +31,7 @@ export interface Run {
 /** What the facts are taken from. */
 export interface FactSources {
   readonly way: Pick<StatementWay, 'redactedText' | 'parameterRedactionOf'>
-  readonly exchange: Pick<Exchange, 'transactionStatus' | 'settings' | 'pending'>
+  readonly exchange: Pick<Exchange, 'transactionStatus' | 'settings' | 'isStalled'>
   /** The backend process of the session. */
   readonly processId: number
   readonly explain: Explains | null
@@ -93,7 +93,8 @@ async function describe(run: Run, from: FactSources): Promise<StatementFacts> {
     tags: [...new Set(statements.flatMap(({ protection }) => protection?.tags ?? []))],
     columns: [...new Set(statements.flatMap(({ protection }) => columnsOf(protection)))],
     estimate,
-    transaction: { isOpen: exchange.transactionStatus !== 'I' || exchange.pending.length > 0, locks },
+    // What PostgreSQL has not answered may open one, and so does an unfinished segment that has touched anything.
+    transaction: { isOpen: exchange.transactionStatus !== 'I' || !exchange.isStalled || locks.length > 0, locks },
     policies: needs.policies.map(({ id, advice }) => ({ id, advice })),
   }
 }

@@ -47,7 +47,7 @@ interface Wait {
   readonly situation: string
   readonly needs: Needs
   filed: FiledRequest | null
-  ended: 'cancelled' | 'client_lost' | 'session_ended' | null
+  ended: Parameters<FiledRequest['withdraw']>[0] | null
   over: { readonly ticket: Ticket } | { readonly refusal: Refusal } | null
   readonly settle: () => void
 }
@@ -83,7 +83,12 @@ export class SessionApprovals {
     }
     // The message that is held is the one that was asked for: anything else is a fault, and must not run.
     if (wait.binding !== binding) return { refusal: changedMeanwhile() }
-    if (wait.over === null) return 'hold'
+    if (wait.over === null) {
+      if (covers(wait.needs.requirements, wanted.needs.requirements)) return 'hold'
+      // Whoever is asked now could not lift what forbids it any more.
+      this.#withdraw(wait, 'policy_changed')
+      return { refusal: changedMeanwhile() }
+    }
     if ('refusal' in wait.over) return wait.over
     if (covers(wait.over.ticket.requirements, wanted.needs.requirements)) return wait.over
     this.#drop(wait.over.ticket, 'policy_changed')
@@ -118,26 +123,28 @@ export class SessionApprovals {
     return typeof sought === 'object' && 'ticket' in sought ? this.use(sought.ticket, wanted) : sought
   }
 
-  /** The message was treated: what it waited for must not serve the next one. */
-  treated(): void {
+  /** The message was treated, or dropped: what it waited for must not serve the next one. */
+  treated(why: 'cancelled' | 'policy_changed'): void {
     const wait = this.#wait
     if (wait === null) return
     this.#wait = null
-    if (wait.over === null) return this.#withdraw(wait, 'cancelled')
+    if (wait.over === null) return this.#withdraw(wait, why)
     // Approved, and then refused for another reason.
     if ('ticket' in wait.over && !wait.over.ticket.isTaken) this.#drop(wait.over.ticket, 'policy_changed')
   }
 
-  /** The client asks for a cancel; says whether it was a wait that it ended. */
+  /** The client asks for a cancel; says whether it was a wait that it ended, be it for a person or for the record. */
   cancel(): boolean {
+    const refusal = cancelled()
+    let isFound = false
+    for (const [ticket, failed] of this.#using) {
+      if (failed !== null) continue
+      this.#using.set(ticket, { refusal })
+      ticket.filed.withdraw('cancelled')
+      isFound = true
+    }
     const wait = this.#wait
-    if (wait === null || wait.over !== null) return false
-    // PostgreSQL's own words and SQLSTATE, ProcessInterrupts in postgres.c.
-    const refusal = refuseWith({
-      code: '57014',
-      message: 'canceling statement due to user request',
-      detail: 'It was waiting for approval. The request is withdrawn.',
-    })
+    if (isFound || wait === null || wait.over !== null) return isFound
     this.#withdraw(wait, 'cancelled')
     this.#finish(wait, { refusal })
     return true
@@ -208,7 +215,10 @@ export class SessionApprovals {
   async #useUp(ticket: Ticket, { requirements }: Needs): Promise<void> {
     const { filed, binding, approvers } = ticket
     try {
-      if (await filed.use({ binding, requirements })) {
+      const isUsed = await filed.use({ binding, requirements })
+      // Cancelled meanwhile.
+      if (this.#using.get(ticket) !== null) return
+      if (isUsed) {
         ticket.used = { request: filed.id, approvers }
         ticket.isTaken = true
         this.#unused.delete(ticket)
@@ -291,6 +301,15 @@ function errorOf(outcome: Exclude<ApprovalOutcome, { outcome: 'approved' }>, nee
         hint: 'Send the statement again if it is still needed.',
       })
   }
+}
+
+/** PostgreSQL's own words and SQLSTATE, ProcessInterrupts in postgres.c. */
+function cancelled(): Refusal {
+  return refuseWith({
+    code: '57014',
+    message: 'canceling statement due to user request',
+    detail: 'It was waiting for approval. The request is withdrawn.',
+  })
 }
 
 function changedMeanwhile(): Refusal {

@@ -58,18 +58,21 @@ interface Run {
   readonly meaning: Meaning
   readonly forwarded: Buffer[]
   readonly failures: string[]
+  readonly terminations: string[]
 }
 
-function start(): Run {
+function start({ isWaiting = false } = {}): Run {
   const meaning = new Meaning()
   const forwarded: Buffer[] = []
   const failures: string[] = []
+  const terminations: string[] = []
   const stream = new ClientStream(meaning as unknown as FrontendMessages, {
     forward: (batch) => void forwarded.push(...batch.buffers.map((buffer) => Buffer.from(buffer))),
     fail: (error) => void failures.push(error.code),
-    terminated: () => undefined,
+    terminated: () => void terminations.push('terminated'),
+    isWaiting: () => isWaiting,
   })
-  return { stream, meaning, forwarded, failures }
+  return { stream, meaning, forwarded, failures, terminations }
 }
 
 /** The slow plain way: every message framed, looked at and put together again. */
@@ -170,3 +173,33 @@ function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
   }
   return chunks
 }
+
+test('while a person is waited for, what no Sync or Flush has ended stays here, and goes first afterwards', () => {
+  const { stream, forwarded } = start({ isWaiting: true })
+  const replaced = [encodeQuery('replace it'), encodeParse({ name: 'replace it as well', sql: '' })]
+  const ended = [encodeParse({ sql: 'a' }), sync, encodeParse({ sql: 'b' }), flush]
+  const open = [encodeParse({ sql: 'c' }), encodeParse({ sql: 'd' })]
+  const held = encodeQuery('h')
+  stream.receive(Buffer.concat([...replaced, ...ended, ...replaced.toReversed(), ...open, held]))
+  const sent = [replacement, replacement, ...ended, replacement, replacement]
+  assert.deepEqual(Buffer.concat(forwarded), Buffer.concat(sent))
+  stream.resume()
+  assert.deepEqual(Buffer.concat(forwarded), Buffer.concat([...sent, ...open, held]))
+})
+
+test('a Terminate behind what waits for a person is noticed, and one within another message is none', () => {
+  const { stream, terminations } = start({ isWaiting: true })
+  stream.receive(Buffer.concat([encodeQuery('h'), encodeQuery('hXXXX')]))
+  assert.deepEqual(terminations, [])
+  const other = start({ isWaiting: true })
+  other.stream.receive(Buffer.concat([encodeQuery('h'), encodeQuery('x'), terminate, encodeQuery('y')]))
+  assert.deepEqual(other.terminations, ['terminated'])
+})
+
+test('nothing but a whole wait for a person keeps anything back', () => {
+  const { stream, forwarded, terminations } = start()
+  const open = encodeParse({ sql: 'c' })
+  stream.receive(Buffer.concat([open, encodeQuery('h'), terminate]))
+  assert.deepEqual(Buffer.concat(forwarded), open)
+  assert.deepEqual(terminations, [])
+})

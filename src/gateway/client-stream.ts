@@ -10,8 +10,10 @@ export interface ClientStreamOutlet {
   forward(batch: OutgoingBatch): void
   /** The client broke the protocol beyond repair, or asked for what Postern does not do. */
   fail(error: PosternError): void
-  /** The client said Terminate. */
+  /** The client said Terminate; also where that lies behind a statement that waits for a person. */
   terminated(): void
+  /** Whether what is held waits for a person. */
+  isWaiting(): boolean
 }
 
 const empty = Buffer.alloc(0)
@@ -35,6 +37,8 @@ export class ClientStream {
   #copyDataPasses = false
   #isHeld = false
   #isEnded = false
+  /** What was treated and is not sent yet. */
+  #withheld: OutgoingBatch[] = []
 
   constructor(messages: FrontendMessages, outlet: ClientStreamOutlet) {
     this.#messages = messages
@@ -56,6 +60,7 @@ export class ClientStream {
     this.#isEnded = true
     this.#input = empty
     this.#parts = []
+    this.#withheld = []
   }
 
   receive(chunk: Buffer): void {
@@ -93,12 +98,27 @@ export class ClientStream {
       this.#input = empty
       // What was in order before the offending message still goes on.
       this.#messages.finishBatch()
-      this.#outlet.forward(batch)
+      this.#pass(batch)
       if (error instanceof PosternError) this.#outlet.fail(error)
       else throw error
       return
     }
-    this.#outlet.forward(batch)
+    this.#pass(batch)
+    if (this.#isHeld && this.#outlet.isWaiting() && holdsTerminate(this.#input)) this.#outlet.terminated()
+  }
+
+  /**
+   * Sends a batch on. While a person is waited for, what no Sync or Flush has ended yet stays here: PostgreSQL could
+   * not answer it, would hold its locks for all that time, and count the time as the statement's own.
+   */
+  #pass(batch: OutgoingBatch): void {
+    const isWaiting = this.#isHeld && this.#outlet.isWaiting()
+    const late = isWaiting ? batch.takeUnmarked() : null
+    if (!isWaiting || batch.buffers.length > 0) {
+      for (const before of this.#withheld.splice(0)) this.#outlet.forward(before)
+      this.#outlet.forward(batch)
+    }
+    if (late !== null) this.#withheld.push(late)
   }
 
   #treatAll(batch: OutgoingBatch): number {
@@ -128,6 +148,7 @@ export class ClientStream {
         break
       }
       this.#apply(treatment, { batch, offset, end })
+      if (type === frontend.Sync || type === frontend.Query || type === frontend.Flush) batch.mark()
       offset = end
     }
     return offset
@@ -161,6 +182,16 @@ export class ClientStream {
     this.#copyDataLeft -= bytes
     return bytes
   }
+}
+
+/** Whether one of the whole messages in there says that the client is done. */
+function holdsTerminate(input: Buffer): boolean {
+  let offset = 0
+  while (input.length - offset >= headerBytes) {
+    if (input[offset] === frontend.Terminate) return true
+    offset += 1 + Math.max(4, input.readUInt32BE(offset + 1))
+  }
+  return false
 }
 
 function tooLarge(length: number): PosternError {

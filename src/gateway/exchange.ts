@@ -43,6 +43,11 @@ export class Exchange {
     return this.pending.length === 0 && this.copy === 'none' && this.own === null
   }
 
+  /** Whether PostgreSQL finishes nothing of what is under way unless it is sent more. */
+  get isStalled(): boolean {
+    return this.#boundaries === 0 && this.copy === 'none' && this.own === null
+  }
+
   /** Under which schema and settings a Describe that is sent now is read. */
   describingAs(schema: string): string {
     return `${schema} ${String(this.settings.epoch)}`

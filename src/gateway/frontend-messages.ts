@@ -71,7 +71,7 @@ export class FrontendMessages {
     // What was analysed for a message must not be taken for the next one, also where an error has it dropped meanwhile.
     if (treatment !== 'hold') {
       this.#awaited = null
-      this.#approvals?.treated()
+      this.#approvals?.treated(treatment === 'drop')
     }
     return treatment
   }

@@ -34,6 +34,7 @@ export class ApprovalsOfMessages {
     readonly statements: readonly StatementAnalysis[]
     readonly allowed: readonly Allowed[]
   }): ReturnType<SessionApprovals['use']> {
+    if (this.#isUncertain) return 'hold'
     const sql = text.sql.toString('utf8')
     if (sql.length > limits.approvalTextCharsMax) return tooLong(sql.length)
     const ownNames = new Set<string>()
@@ -52,6 +53,7 @@ export class ApprovalsOfMessages {
     const { bind, prepared } = portal
     const { needs } = allowed
     if (bind === null || needs === null) throw new Error('nothing is bound that needs an approval')
+    if (this.#isUncertain) return 'hold'
     const { sql } = prepared.statement
     const size = bind.parameters.reduce((sum, bytes) => sum + (bytes?.length ?? 0), sql.length)
     if (size > limits.approvalTextCharsMax) return tooLong(size)
@@ -68,8 +70,14 @@ export class ApprovalsOfMessages {
     return this.#approvals.use(ticket, { needs, situation })
   }
 
-  treated(): void {
-    this.#approvals.treated()
+  treated(isDropped: boolean): void {
+    this.#approvals.treated(isDropped ? 'cancelled' : 'policy_changed')
+  }
+
+  /** What it would run under is about to be known: nobody is asked before. */
+  get #isUncertain(): boolean {
+    const { settings, isStalled } = this.#sources.exchange
+    return !settings.isSettled && !isStalled
   }
 
   #part(statement: StatementAnalysis, allowed: Allowed | undefined): Run['statements'][number] {

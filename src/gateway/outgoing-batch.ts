@@ -18,6 +18,10 @@ export class OutgoingBatch {
   #runStart = 0
   #runEnd = 0
   #dataBytes = 0
+  /** Where the last mark is: buffers before it, bytes of the run that was open then, and statements. */
+  #markBuffers = 0
+  #markRunBytes = 0
+  #markStatements = 0
 
   constructor(input: Buffer) {
     this.#input = input
@@ -36,6 +40,7 @@ export class OutgoingBatch {
   keepData(bytes: number): void {
     this.#dataBytes = bytes
     this.keep(0, bytes)
+    this.mark()
   }
 
   /** Puts a message of ours here. */
@@ -48,6 +53,27 @@ export class OutgoingBatch {
   /** Notes that the message treated next carries this operation's statement; called in order. */
   carry(operation: StatementOperation): void {
     this.#statements.push(operation)
+  }
+
+  /** PostgreSQL will answer all that is here so far, without being sent more. */
+  mark(): void {
+    this.#markBuffers = this.#buffers.length
+    this.#markRunBytes = this.#runEnd - this.#runStart
+    this.#markStatements = this.#statements.length
+  }
+
+  /** Takes out what is behind the last mark; null where nothing is. */
+  takeUnmarked(): OutgoingBatch | null {
+    let markBytes = this.#markRunBytes
+    for (const buffer of this.#buffers.slice(0, this.#markBuffers)) markBytes += buffer.length
+    const bytes = Buffer.concat(this.buffers)
+    if (bytes.length === markBytes) return null
+    const rest = new OutgoingBatch(bytes.subarray(markBytes))
+    rest.keep(0, bytes.length - markBytes)
+    for (const operation of this.#statements.splice(this.#markStatements)) rest.carry(operation)
+    this.#buffers.length = 0
+    if (markBytes > 0) this.#buffers.push(bytes.subarray(0, markBytes))
+    return rest
   }
 
   /** Whether anything in here needs to be on record first. */

@@ -57,8 +57,8 @@ export class Session {
   #isBackendFull = false
   #hasClientFinished = false
   #fatalSqlstate: string | null = null
-  /** Set once nothing more is taken from the client; the session ends at the next boundary. */
-  #ending: { readonly how: SessionEnd; readonly error: PosternError } | null = null
+  /** Set once nothing more is taken from the client; at the next boundary, or when what a held message follows is over. */
+  #ending: { readonly how: SessionEnd; readonly error: PosternError; readonly wasWaiting: boolean } | null = null
   #isOver = false
   constructor(parts: SessionParts, onEnded: () => void) {
     const { services, principal, database, clientFacts } = parts
@@ -115,7 +115,9 @@ export class Session {
       fail: (error) => this.#endWith('protocol_violation', error),
       terminated: () => {
         this.#hasClientFinished = true
+        if (this.#access.isWaiting) this.#finishClient()
       },
+      isWaiting: () => this.#access.isWaiting,
     })
     this.#backendMessages = new BackendMessages(this.#exchange, {
       journal: services.journal,
@@ -138,7 +140,6 @@ export class Session {
   get members(): Buffer {
     return this.#context.members
   }
-
   get principal(): Principal {
     return this.#parts.principal
   }
@@ -172,13 +173,13 @@ export class Session {
 
   /** Ends the wait for an approval, or else asks PostgreSQL to cancel what the session runs. */
   async cancel(): Promise<void> {
-    if (!this.#access.cancel()) await this.#cancelling.request()
+    if (!this.#access.cancel() || !this.#exchange.isStalled) await this.#cancelling.request()
   }
 
   /** Takes nothing more from the client and ends the session as soon as nothing is under way. */
   endAtBoundary(how: SessionEnd, error: PosternError): void {
     if (this.#ending !== null || this.#isOver) return
-    this.#ending = { how, error }
+    this.#ending = { how, error, wasWaiting: this.#access.isWaiting }
     this.#clientStream.stop()
     this.#access.end('session_ended')
     this.#endIfIdle()
@@ -202,6 +203,7 @@ export class Session {
       if (!this.#isOver) setTimeout(() => this.endNow('access_ended', error), expiryGraceMs).unref()
       return
     }
+    if (this.#access.isWaiting) this.#resumeClient()
     cancelWhatIsOver({
       exchange: this.#exchange,
       way: this.#way,
@@ -216,9 +218,8 @@ export class Session {
 
   /** Keeps what lies between from taking the connection of a waiting statement for idle. Clients take no notice of it. */
   keepAlive(): void {
-    if (!this.#isOver && this.#access.isWaiting) {
-      this.#tell(encodeParameterStatus('application_name', this.#exchange.settings.application))
-    }
+    if (this.#isOver || !this.#access.isWaiting) return
+    this.#tell(encodeParameterStatus('application_name', this.#exchange.settings.application))
   }
 
   #receiveFromClient(chunk: Buffer): void {
@@ -340,7 +341,8 @@ export class Session {
   }
 
   #endIfIdle(): void {
-    if (this.#ending === null || !this.#exchange.isIdle || this.#unrecordedBatches > 0) return
+    const { isIdle, isStalled } = this.#exchange
+    if (this.#ending === null || !(this.#ending.wasWaiting ? isStalled : isIdle) || this.#unrecordedBatches > 0) return
     this.#endWith(this.#ending.how, this.#ending.error)
   }
 
