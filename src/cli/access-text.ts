@@ -143,13 +143,15 @@ function factsOf(request: ShownRequest, nowMs: number): readonly (readonly [stri
     facts.push(['needs', `${String(count)} of ${approvers.join(' or ')} (${by}); ${String(given)} so far`])
   }
   for (const { approver, answer, comment, atMs, via } of approvals) {
-    facts.push(['answer', `${answer} by ${approver}, ${timeText(atMs)}, ${via}${comment === '' ? '' : `: ${comment}`}`])
+    const said = comment === '' ? '' : `: ${comment}`
+    facts.push(['answer', `${answer === 'approve' ? 'yes' : 'no'} by ${approver}, ${timeText(atMs)}, ${via}${said}`])
   }
   if (outcome !== null) {
     const { by, comment, why, grant } = outcome
+    const how = request.state === 'used' ? 'let through, once' : request.state
     const more = [by === null ? '' : `by ${by}`, why?.replaceAll('_', ' '), grant === null ? '' : `grant ${grant}`]
     const said = comment === null || comment === '' ? '' : `: ${comment}`
-    facts.push(['outcome', `${[request.state, ...more.filter((part) => part)].join(', ')}${said}`])
+    facts.push(['outcome', `${[how, ...more.filter((part) => part)].join(', ')}${said}`])
   }
   facts.push(['page', request.url])
   return facts
@@ -166,18 +168,29 @@ function statementFacts(statement: ShownStatement): [string, string][] {
       'estimate',
       estimatedRows === null
         ? 'not known'
-        : `about ${Math.round(estimatedRows).toLocaleString('en')} rows; PostgreSQL estimates, it may be far off`,
+        : `about ${rowsText(Math.round(estimatedRows))}; PostgreSQL estimates, it may be far off`,
     ],
     ['transaction', isTransactionOpen ? `open, and waits as well${held}` : 'none open'],
     ['from', application === '' ? clientAddress : `${clientAddress} (${application})`],
   ]
 }
 
+function rowsText(count: number): string {
+  return count === 1 ? '1 row' : `${count.toLocaleString('en')} rows`
+}
+
 function nextStep({ id, mayAnswer, whyNot, state }: ShownRequest): string {
   const name = terminalSafe(id)
   if (mayAnswer) return `postern approve ${name}, or postern deny ${name} --comment "why"`
   if (state !== 'pending') return 'Nothing is left to do: it is decided.'
-  return `You cannot answer it: ${terminalSafe(whyNot ?? 'it is not yours to answer')}. postern withdraw ${name} takes back your own.`
+  return `You cannot answer it: ${terminalSafe(asClause(whyNot ?? 'it is not yours to answer'))}. postern withdraw ${name} takes back your own.`
+}
+
+/** A sentence of the API behind a colon: with a small letter, and without its full stop. */
+export function asClause(sentence: string): string {
+  return sentence
+    .replace(/\.$/u, '')
+    .replace(/^(?!Postern|PostgreSQL|Slack)[A-Z](?![A-Z])/u, (letter) => letter.toLowerCase())
 }
 
 function whoOf({ name, kind, actors }: ShownRequest['requester']): string {

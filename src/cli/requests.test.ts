@@ -5,6 +5,7 @@ import type { StatementFacts, StatementRequestRecord } from '../core/access.ts'
 import { accessDeps, type AccessDeps } from './access-deps.ts'
 import { postern, type Run } from './access-testing.ts'
 import { requestCommand } from './access-request.ts'
+import { asClause } from './access-text.ts'
 import { approveCommand } from './requests.ts'
 
 // The real HTTP API and identity provider, and the real command line in a process of its own.
@@ -28,6 +29,13 @@ async function file(about: Partial<StatementFacts> = {}, what: Partial<Statement
   there.access.filed.set(request.id, { request: changed, approvals: [] })
   return request.id
 }
+
+test('a reason of the API stands behind a colon as the rest of the sentence', () => {
+  assert.equal(asClause('Nobody answers a request of their own.'), 'nobody answers a request of their own')
+  assert.equal(asClause('A token opens sessions.'), 'a token opens sessions')
+  assert.equal(asClause('it is not yours'), 'it is not yours')
+  assert.equal(asClause('PostgreSQL and SQL keep their names.'), 'PostgreSQL and SQL keep their names')
+})
 
 describe('postern requests', { timeout: 120_000 }, () => {
   test('tells what waits for me from what is mine', async () => {

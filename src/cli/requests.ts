@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { terminalSafe } from '../audit/record-text.ts'
 import { PosternError } from '../core/errors.ts'
-import { describedRequest, requestsText, requestText } from './access-text.ts'
+import { asClause, describedRequest, requestsText, requestText } from './access-text.ts'
 import { idInPath, makeSure, openApi, show, withApi, type AccessDeps, type AccessOptions } from './access-deps.ts'
 import { readList, readMe, readRequest, type ShownRequest } from './api-answers.ts'
 import type { ApiClient } from './api-client.ts'
@@ -91,7 +91,7 @@ function answerCommand(
 function refuseInVain({ id, mayAnswer, state, whyNot }: ShownRequest): void {
   if (mayAnswer) return
   const isOver = state !== 'pending'
-  const why = isOver ? `it is ${state} already` : (whyNot ?? 'it is not yours to answer')
+  const why = isOver ? `it is ${state} already` : asClause(whyNot ?? 'it is not yours to answer')
   throw new PosternError(isOver ? 'request_closed' : 'access_refused', terminalSafe(`${id} cannot be answered: ${why}`))
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Decision } from '../core/decision.ts'
-import { refusalOfDecision } from './refusal.ts'
+import { approversOf, refusalOfDecision } from './refusal.ts'
 
 const denial: Extract<Decision, { effect: 'deny' }> = {
   effect: 'deny',
@@ -23,6 +23,16 @@ test('a refusal of what cannot be analysed says why it cannot', () => {
 test('a refusal of a command that is plain says nothing of what is opaque beside it', () => {
   const { error } = refusalOfDecision({ ...denial, command: 'DELETE' }, { opaque: 'calls note()', commands: [] })
   assert.equal(error.detail, 'No policy permits it.')
+})
+
+test('who has to agree is told with how many, and which of several groups will do', () => {
+  const asked = (by: string, approvers: readonly string[], count: number) => ({ by, approvers, count, goodForMs: 1 })
+  const of = (...all: ReturnType<typeof asked>[]) => approversOf(all)
+  assert.equal(of(asked('a', ['dba'], 1)), '"dba"')
+  assert.equal(of(asked('a', ['dba', 'lead'], 1)), '"dba" or "lead"')
+  assert.equal(of(asked('a', ['dba', 'lead'], 2)), '2 members of "dba" or "lead"')
+  assert.equal(of(asked('a', ['dba'], 2), asked('b', ['lead'], 1)), '2 members of "dba" and "lead"')
+  assert.equal(of(asked('a', ['dba'], 1), asked('b', ['dba'], 1)), '"dba"')
 })
 
 test('a refusal for an open search path says which schema to name', () => {

@@ -91,10 +91,13 @@ function detailOf(decision: Extract<Decision, { effect: 'deny' }>): string {
   }
 }
 
-/** The groups whose members may agree, in quotes. */
+/** Who has to agree, as people say it: one of a group, or so many of it; several policies each ask for theirs. */
 export function approversOf(requirements: readonly ApprovalRequirement[]): string {
-  const groups = new Set(requirements.flatMap(({ approvers }) => approvers))
-  return Array.from(groups, (group) => `"${group}"`).join(', ')
+  const asked = requirements.map(({ approvers, count }) => {
+    const groups = approvers.map((group) => `"${group}"`).join(' or ')
+    return count === 1 ? groups : `${String(count)} members of ${groups}`
+  })
+  return [...new Set(asked)].join(' and ')
 }
 
 function isOpaque({ command }: Extract<Decision, { effect: 'deny' }>): boolean {
