@@ -277,7 +277,7 @@ export class SessionApprovals {
       severity: 'NOTICE',
       code: '00000',
       message: `${needs.command} on ${needs.resource} waits for approval by ${approversOf(needs.requirements)}`,
-      detail: `${policies} asks for it. Request ${id} waits for ${wait}. Cancelling the statement withdraws it.`,
+      detail: `${policies} ${needs.policies.length === 1 ? 'asks' : 'ask'} for it. Request ${id} waits for ${wait}. Cancelling the statement withdraws it.`,
       hint: `An approver can decide at ${shown}${advice === undefined ? '' : `. ${advice}`}`,
     })
   }

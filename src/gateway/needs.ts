@@ -18,7 +18,10 @@ export function needsOf(
   denial: Extract<Decision, { effect: 'deny' }>,
   statement: Pick<StatementAnalysis, 'commands'>,
 ): Needs {
-  const { requirements, policies, command } = denial
+  const { command } = denial
+  // In an order of their own, since policy has none: people are told the same each time.
+  const requirements = denial.requirements.toSorted((a, b) => (a.by < b.by ? -1 : 1))
+  const policies = denial.policies.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   return { requirements, policies, command, resource: resourceAsWritten(denial, statement) }
 }
 
