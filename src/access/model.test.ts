@@ -55,19 +55,27 @@ const small = fc.nat(3)
 
 const file = fc.tuple(small, small, fc.integer({ min: 1, max: 2 })).map(([who, where, count]) =>
   command(`file(${who}, ${where}, ${count})`, async (model, real) => {
-    const gateway = gatewayAt(real, where)
-    const by = personAt(who)
-    const wish = wishOf(by, { requirements: [{ ...dbaAgrees, count }] })
-    try {
-      const request = await gateway.bench.access.file(wish)
-      real.filed.set(request.id, { request, gateway })
-      const { expiresAtMs } = request
-      model.requests.set(request.id, requestOf({ kind: 'statement', by, count, createdAtMs: model.nowMs, expiresAtMs }))
-    } catch (error) {
-      assert.ok(!model.isCalm, String(error))
-    }
+    await fileAt(model, real, { gateway: gatewayAt(real, where), by: personAt(who), count })
   }),
 )
+
+async function fileAt(
+  model: Model,
+  real: Real,
+  { gateway, by, count }: { gateway: RealGateway; by: (typeof people)[number]; count: number },
+): Promise<RequestId | null> {
+  const wish = wishOf(by, { requirements: [{ ...dbaAgrees, count }] })
+  try {
+    const request = await gateway.bench.access.file(wish)
+    real.filed.set(request.id, { request, gateway })
+    const { id, expiresAtMs } = request
+    model.requests.set(id, requestOf({ kind: 'statement', by, count, createdAtMs: model.nowMs, expiresAtMs }))
+    return id
+  } catch (error) {
+    assert.ok(!model.isCalm, String(error))
+    return null
+  }
+}
 
 function requestOf(
   more: Pick<ModelRequest, 'kind' | 'by' | 'count' | 'createdAtMs' | 'expiresAtMs'> & Partial<ModelRequest>,
@@ -221,6 +229,18 @@ const use = fc.tuple(small, fc.nat(4), fc.nat(4)).map(([which, how, meanwhile]) 
     // What was approved may be used up or closed by it; nothing runs by it again.
     const state = real.store.tables.requests.get(id)?.state.state
     if (state !== 'pending' && state !== 'approved') request.isClosed = true
+  }),
+)
+
+/** A statement whose answers come right behind it, which chance alone seldom brings about. */
+const fileAndAnswer = fc.tuple(small, small, fc.integer({ min: 1, max: 2 })).map(([who, where, count]) =>
+  command(`file and answer(${who}, ${where}, ${count})`, async (model, real) => {
+    const gateway = gatewayAt(real, where)
+    const by = personAt(who)
+    const id = await fileAt(model, real, { gateway, by, count })
+    const request = id === null ? undefined : model.requests.get(id)
+    if (id === null || request === undefined) return
+    for (const other of [0, 1]) await give(model, real, { id, request, who: other, where: where + other, isNo: false })
   }),
 )
 
@@ -428,7 +448,8 @@ const restart = small.map((where) =>
 const commands = fc.commands(
   [
     file,
-    file,
+    fileAndAnswer,
+    fileAndAnswer,
     ask,
     answer,
     answer,
@@ -466,7 +487,14 @@ void test(`no sequence leaves access after its end or runs a statement without i
         model.isStoreDown = false
         real.first.clock.nowMs = model.nowMs = model.latestMs + 61_000
         for (let round = 0; round < 3; round++) await settle(model, real)
-        const left = await compareWithJournal(real.store, real.first.journal)
+        // What ended in the background is marked a turn of the event loop later, which a store in memory never waits for.
+        let left = await compareWithJournal(real.store, real.first.journal)
+        for (let round = 0; round < 10 && left.length > 0; round++) {
+          await new Promise((resolve) => {
+            setImmediate(resolve)
+          })
+          left = await compareWithJournal(real.store, real.first.journal)
+        }
         assert.deepEqual(left, [], 'store and journal agree')
         for (const [id, { gateway }] of real.filed) {
           const request = real.store.tables.requests.get(id)
@@ -481,6 +509,7 @@ void test(`no sequence leaves access after its end or runs a statement without i
     }),
     { seed, numRuns, endOnFailure: process.env['POSTERN_FUZZ_SHRINK'] === undefined },
   )
+  console.log(`${ran} statements ran, ${held} grants were given in ${numRuns} runs`)
   // A test in which nothing ever ran, or was given, would say nothing.
-  assert.ok(ran > 0 && held > 0, `${ran} statements ran, ${held} grants were given`)
+  assert.ok(ran > 0 && held > 0, 'nothing ran, or nothing was given')
 })
