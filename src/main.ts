@@ -9,7 +9,14 @@ import { openDatabases } from './databases.ts'
 import { startGateway } from './gateway/gateway.ts'
 import { createStatementEncoder, membersOf } from './gateway/record.ts'
 import { createIdentifier } from './identity/identity.ts'
-import { createDecider, type Decider, loadPolicySet, type PolicySet, watchPolicies } from './policy/policy.ts'
+import {
+  createDecider,
+  type Decider,
+  loadPolicySet,
+  type PolicySet,
+  undeclaredAccessRoles,
+  watchPolicies,
+} from './policy/policy.ts'
 import { createRedactor, deriveKeys, loadOrCreateMaskingKey } from './redaction/redact.ts'
 import type { SessionRoles } from './session-roles.ts'
 import { createServerCertificate } from './server-certificate.ts'
@@ -40,6 +47,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
   try {
     const policySet = await loadPolicySet(config.policies)
     for (const warning of policySet.warnings) log.warn({ policies: policySet.directory }, warning)
+    warnOfAccessRoles(config, policySet, log)
     const gatewayId = newGatewayId()
     const journal = await startJournal(config, { gatewayId, policySet, log, stopping })
     const policy = createDecider(policySet)
@@ -200,10 +208,12 @@ function watchForPolicies(
       journal.append('policy_loaded', text({ policies: policyFacts(set) }))
       journal.commit(() => undefined)
       onLoaded()
+      warnOfAccessRoles(config, set, log)
       log.info({ hash: set.hash, policies: set.policies.length }, 'a changed policy set is in force')
     },
-    onFailed(error) {
-      const refused = { code: error.code, message: error.message, inForce: policyFacts(policy.set) }
+    onFailed(error, { hash }) {
+      // Its message names a policy or a file; what stands in the files is not for the record.
+      const refused = { code: error.code, message: error.message, policies: { hash }, inForce: policyFacts(policy.set) }
       journal.append('policy_refused', text(refused))
       journal.commit(() => undefined)
       log.error({ code: error.code, detail: error.detail }, `${error.message}; the policy set before it stays in force`)
@@ -213,6 +223,12 @@ function watchForPolicies(
     watching.abort()
     await watched
   })
+}
+
+/** A policy about a role that nobody can hold is most probably a misspelled one. */
+function warnOfAccessRoles(config: Config, set: PolicySet, log: Logger): void {
+  const unknown = undeclaredAccessRoles(set, config.accessRoles.keys())
+  if (unknown.length > 0) log.warn({ accessRoles: unknown }, 'policies name access roles that nobody can hold')
 }
 
 function policyFacts(set: PolicySet): Readonly<Record<string, unknown>> {

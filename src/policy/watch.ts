@@ -11,8 +11,11 @@ export interface PolicyWatch {
   /** The set in force when watching starts; only a set with another hash is reported. */
   readonly current: PolicySet
   onLoaded(set: PolicySet): void
-  /** A set that cannot be used. It is told once per change; the set in force stays in force. */
-  onFailed(error: PosternError): void
+  /**
+   * A set that cannot be used, with the hash of its files where they could be read. It is told once per change; the set
+   * in force stays in force.
+   */
+  onFailed(error: PosternError, refused: { readonly hash: string | null }): void
   readonly signal: AbortSignal
   /** How often the folder is read where the operating system reports no changes (network folders, links). */
   readonly pollMs?: number
@@ -48,14 +51,16 @@ const settleMs = 150
 
 async function reload(directory: string, { told, options }: { told: string; options: PolicyWatch }): Promise<string> {
   let state = told
+  let hash: string | null = null
   try {
     const files = await readPolicies(directory)
-    state = files.hash
+    hash = files.hash
+    state = hash
     if (state !== told && !options.signal.aborted) options.onLoaded(await parseApart(files))
   } catch (thrown) {
     const error = toPosternError(thrown)
     if (state === told) state = error.message
-    if (state !== told && !options.signal.aborted) options.onFailed(error)
+    if (state !== told && !options.signal.aborted) options.onFailed(error, { hash })
   }
   return state
 }
