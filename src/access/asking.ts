@@ -97,7 +97,7 @@ export async function breakGlass(scene: Scene, by: Principal, wish: RoleWish): P
   const durationMs = inputs.checkedDuration(wish.durationMs, role.maxDurationMs, `"${role.name}"`)
   if (reason === null) throw needsReason(role.name)
   if (wish.extends !== undefined)
-    throw inputs.invalid('What is taken at once extends nothing', 'Ask for the extension.')
+    throw inputs.invalid('what is taken at once extends nothing', 'Ask for the extension.')
   refuseBacklog(scene)
   return scene.commit(async (work) => {
     const { nowMs } = work

@@ -56,6 +56,7 @@ for (const engine of testEngines()) {
     const waiting = await here.access.file(wishOf(person('dan')))
     here.clock.nowMs += 61_000
     await there.access.sweep()
+    await there.access.sweep()
     assert.equal((await waiting.outcome).outcome, 'withdrawn')
     await here.access.sweep()
     assert.deepEqual(await compareWithJournal(one, here.journal), [])

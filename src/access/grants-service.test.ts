@@ -301,6 +301,7 @@ void test('tokens and sessions of a gateway that is gone end', async () => {
   await here.access.sessionStarted(started)
   here.clock.nowMs += 61_000
   await there.access.sweep()
+  await there.access.sweep()
   assert.equal(here.store.tables.tokens.get(id)?.ended?.why, 'session_ended')
   assert.notEqual(here.store.tables.sessions.get(started.id)?.endedAtMs, null)
   await here.access.close()
@@ -408,4 +409,30 @@ void test('what is in the store is checked against the journal', async () => {
   assert.deepEqual(await what([...journal, ...changed]), ['2 journalled_differently'])
   assert.deepEqual(await what([...journal, { type: 'grant_started', change: 99, facts: {} }]), ['99 not_in_store'])
   await access.close()
+})
+
+void test('a clock that jumps forward does not make the other gateways lost ones before they had their turn', async () => {
+  const here = await bench()
+  const there = await here.another()
+  const { id } = await here.access.issueToken(alice, {
+    database: 'shop',
+    role: null,
+    durationMs: hourMs,
+    isSingleSession: true,
+  })
+  const { nowMs: startedAtMs } = here.clock
+  await here.access.sessionStarted({
+    id: newSessionId(),
+    principal: { ...alice },
+    database: 'shop',
+    token: id,
+    startedAtMs,
+  })
+  here.clock.nowMs += 10 * minuteMs
+  await there.access.sweep()
+  await here.access.sweep()
+  await there.access.sweep()
+  assert.equal(here.store.tables.tokens.get(id)?.ended, null)
+  await here.access.close()
+  await there.access.close()
 })

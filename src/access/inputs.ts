@@ -6,11 +6,11 @@ import { limits } from '../core/limits.ts'
 /** A reason or a comment as it is kept; rejects with `input_invalid` where it is too long or would not show as it is. */
 export function checkedText(text: string, what: string): string {
   if (text.length > limits.accessTextCharsMax) {
-    throw invalid(`The ${what} is longer than ${String(limits.accessTextCharsMax)} characters`, `Shorten the ${what}.`)
+    throw invalid(`the ${what} is longer than ${String(limits.accessTextCharsMax)} characters`, `Shorten the ${what}.`)
   }
   // Control characters, line separators and what turns the direction of writing could make it read as something else.
   if (!text.isWellFormed() || /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text)) {
-    throw invalid(`The ${what} has characters in it that do not show`, 'Write it as one line of plain text.')
+    throw invalid(`the ${what} has characters in it that do not show`, 'Write it as one line of plain text.')
   }
   return text.trim()
 }
@@ -23,10 +23,10 @@ export function checkedReason(reason: string | null): string | null {
 /** A duration that somebody wishes for; rejects with `input_invalid` where it is none or longer than `mostMs`. */
 export function checkedDuration(durationMs: number, mostMs: number, what: string): number {
   if (!Number.isSafeInteger(durationMs) || durationMs <= 0) {
-    throw invalid(`The duration for ${what} is not a time`, 'Give one such as 2h or 30m.')
+    throw invalid(`the duration for ${what} is not a time`, 'Give one such as 2h or 30m.')
   }
   if (durationMs > mostMs) {
-    throw invalid(`The duration for ${what} is too long`, `The most is ${formatDuration(mostMs)}.`)
+    throw invalid(`the duration for ${what} is too long`, `The most is ${formatDuration(mostMs)}.`)
   }
   return durationMs
 }
@@ -41,7 +41,7 @@ export function checkRequirements(requirements: readonly ApprovalRequirement[]):
     Number.isSafeInteger(goodForMs) &&
     goodForMs > 0
   if (requirements.length === 0 || requirements.length > limits.requirementsMax || !requirements.every(isFit)) {
-    throw invalid('What has to be approved cannot be approved by anybody', 'Please tell whoever wrote the policy.')
+    throw invalid('what has to be approved cannot be approved by anybody', 'Please tell whoever wrote the policy.')
   }
 }
 

@@ -16,7 +16,7 @@ export async function revoke(scene: Scene, by: Principal, wish: RevocationWish):
   const reason = inputs.checkedText(wish.reason, 'reason')
   const { grant: id, principal: name, role } = wish
   if (id === undefined && name === undefined && role === undefined) {
-    throw inputs.invalid('Nothing is named that is to be revoked', 'Name a grant, a principal or an access role.')
+    throw inputs.invalid('nothing is named that is to be revoked', 'Name a grant, a principal or an access role.')
   }
   if (wish.killsSessions === true) return kill(scene, by, wish, reason)
   return scene.commit(async (work) => {
@@ -64,7 +64,7 @@ async function endAll(work: Work, grants: readonly Grant[], by: Party, reason: s
 async function kill(scene: Scene, by: Principal, wish: RevocationWish, reason: string): Promise<readonly Grant[]> {
   const { principal: name, grant, role } = wish
   if (name === undefined || grant !== undefined || role !== undefined) {
-    throw inputs.invalid('Sessions are killed of a principal, and of all of it', 'Name the principal alone.')
+    throw inputs.invalid('sessions are killed of a principal, and of all of it', 'Name the principal alone.')
   }
   if (by.sessionToken !== undefined || !isMember(by, scene.settings.admins)) {
     throw inputs.refused('kill sessions', 'Only admins may.')

@@ -308,6 +308,7 @@ void test('a gateway that was killed while statements waited: others withdraw th
   // From here on the first gateway does nothing any more.
   here.clock.nowMs += 59_000
   await there.access.sweep()
+  await there.access.sweep()
   assert.equal((await there.access.request(bob, waiting.id)).request.state.state, 'pending')
   here.clock.nowMs += 2_000
   await there.access.sweep()

@@ -23,6 +23,7 @@ export class Sweep {
   readonly #ended = new Map<SessionId, EndedSession>()
   #lost: ReadonlySet<GatewayId> = new Set()
   #touchedAtMs = -Infinity
+  #lookedAtMs: number | null = null
   #running: Promise<void> | null = null
 
   constructor(scene: Scene, { ledger, statements }: { ledger: Ledger; statements: StatementRequests }) {
@@ -97,6 +98,12 @@ export class Sweep {
 
   async #lostGateways(): Promise<ReadonlySet<GatewayId>> {
     const { options } = this.#scene
+    const nowMs = this.#scene.now()
+    const passedMs = nowMs - (this.#lookedAtMs ?? nowMs)
+    this.#lookedAtMs = nowMs
+    // Where so much has passed since the last look, this clock jumped or this process stood still, and the others had no
+    // chance to give a sign of life by it: they have until the next look.
+    if (passedMs > limits.gatewayLostMs / 2) return new Set()
     const notSeenSinceMs = this.notSeenSinceMs()
     const gateways = await options.store.read(async (reads) => reads.gatewaysNotSeenSince(notSeenSinceMs))
     return new Set(gateways.filter((gateway) => gateway !== options.gateway))

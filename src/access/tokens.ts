@@ -24,7 +24,7 @@ export async function issueToken(scene: Scene, by: Principal, wish: TokenWish): 
   if (by.sessionToken !== undefined) throw inputs.refused('issue a token', 'A session token opens sessions only.')
   const durationMs = inputs.checkedDuration(wish.durationMs, limits.sessionTokenMsMax, 'a session token')
   if (wish.database === '' || wish.database.length > limits.principalNameCharsMax) {
-    throw inputs.invalid('The database of a session token has no name, or too long a one', 'Name one database.')
+    throw inputs.invalid('the database of a session token has no name, or too long a one', 'Name one database.')
   }
   refuseBacklog(scene)
   const id = newTokenId()
