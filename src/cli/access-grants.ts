@@ -132,5 +132,7 @@ function questionOf({ principal, role, killSessions }: RevokeOptions): string {
 
 function endedText(count: number, hasKilled: boolean): string {
   const grants = count === 1 ? '1 grant has ended.' : `${count === 0 ? 'No' : String(count)} grants have ended.`
-  return `${grants}${hasKilled ? ' Sessions and session tokens end as well.' : ''}\n`
+  if (!hasKilled) return `${grants}\n`
+  const also = count === 0 ? 'There was no grant to end.' : grants
+  return `All sessions and session tokens of that principal end now. ${also}\n`
 }

@@ -93,7 +93,7 @@ function bodyOf(role: string, { for: duration, reason, breakGlass, extend, wait 
 function askedText({ id, expiresAtMs, requirements, url }: ShownRequest): string {
   const who = requirements.map(({ count, approvers }) => `${String(count)} of ${approvers.join(' or ')}`).join(', and ')
   return [
-    `You asked, as ${terminalSafe(id)}: it needs ${terminalSafe(who)}, until ${timeText(expiresAtMs)}.`,
+    `You asked, as ${terminalSafe(id)}: it waits for ${terminalSafe(who)} until ${timeText(expiresAtMs)}.`,
     `  approvers  ${terminalSafe(url)}`,
     `             or postern approve ${terminalSafe(id)}`,
     `  you        postern requests ${terminalSafe(id)}, postern withdraw ${terminalSafe(id)}\n`,

@@ -196,7 +196,7 @@ describe('postern request', { timeout: 120_000 }, () => {
   test('asks, shows what happens next, and takes it back', async () => {
     const asked = await as('alice@example.com', 'request', 'support-lead', '--for', '2h', '--reason', 'INC-7')
     assert.equal(asked.code, 0, asked.err)
-    const [, id = ''] = /^You asked, as (r_\w+): it needs 1 of dba, until /u.exec(asked.out) ?? []
+    const [, id = ''] = /^You asked, as (r_\w+): it waits for 1 of dba until /u.exec(asked.out) ?? []
     assert.ok(asked.out.includes(`postern approve ${id}`))
     const seen = await as('dana@example.com', 'requests', id)
     assert.match(seen.out, /^alice@example\.com asks for the access role support-lead for 2h \(r_/u)
