@@ -145,3 +145,21 @@ function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
   }
   return chunks
 }
+
+test('what the gateway says itself comes between two messages, however they are cut', () => {
+  const rows = [encodeDataRow([Buffer.alloc(40)]), encodeDataRow([Buffer.alloc(7)]), encodeCommandComplete('SELECT 2')]
+  const bytes = Buffer.concat(rows)
+  const own = encodeNoticeResponse({ severity: 'WARNING', code: '57P01', message: 'over' })
+  for (let cut = 0; cut <= bytes.length; cut += 1) {
+    const { stream, delivered } = start()
+    if (cut > 0) stream.receive(bytes.subarray(0, cut))
+    stream.tell(own)
+    if (cut < bytes.length) stream.receive(bytes.subarray(cut))
+    const framer = new Framer({ messageBytesMax: 1_000 })
+    framer.push(Buffer.concat(delivered))
+    const received: Buffer[] = []
+    for (let frame = framer.next(); frame !== null; frame = framer.next()) received.push(Buffer.from(frame.bytes))
+    assert.equal(received.filter((message) => message.equals(own)).length, 1, `cut at ${String(cut)}`)
+    assert.deepEqual(Buffer.concat(received.filter((message) => !message.equals(own))), bytes, `cut at ${String(cut)}`)
+  }
+})

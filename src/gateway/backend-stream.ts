@@ -21,6 +21,8 @@ export class BackendStream {
   readonly #outlet: BackendStreamOutlet
   /** What is left of a row or of COPY data whose beginning was already delivered. */
   #dataLeft = 0
+  /** Messages of the gateway's own that wait until the client has all of that. */
+  #untold: Buffer[] = []
   #parts: Buffer[] = []
   #partsBytes = 0
   #neededBytes = 0
@@ -33,6 +35,12 @@ export class BackendStream {
   /** Whether the client has received a part of a message: nothing may be put in between then. */
   get isInsideMessage(): boolean {
     return this.#dataLeft > 0
+  }
+
+  /** Puts a message of the gateway's own between two of PostgreSQL's: now, or right behind the one under way. */
+  tell(message: Buffer): void {
+    if (this.isInsideMessage) this.#untold.push(message)
+    else this.#outlet.deliver(message)
   }
 
   /** Takes in what arrived; throws a PosternError where the answer fits nothing that was asked. */
@@ -58,6 +66,10 @@ export class BackendStream {
     let runStart = 0
     this.#neededBytes = headerBytes
     const out: Buffer[] = []
+    if (this.#untold.length > 0 && this.#dataLeft === 0) {
+      out.push(input.subarray(0, offset), ...this.#untold.splice(0))
+      runStart = offset
+    }
     while (input.length - offset >= headerBytes) {
       const type = input[offset]
       if (type === undefined) break

@@ -5,6 +5,7 @@ import type { Ticket } from './needs.ts'
 import type { Protected } from './protection.ts'
 import type { Refusal } from './refusal.ts'
 import type { ColumnMask, CopyMasks } from './services.ts'
+import type { Allowed } from './statement-parts.ts'
 
 /** A named result of Parse or of SQL's PREPARE, as the session knows it. */
 export interface PreparedStatement {
@@ -64,6 +65,8 @@ export interface Execution {
   readonly protection: Protected | null
   /** What was fixed earlier for the cursor or portal whose rows it returns, where that differs. */
   readonly fixed: Protected | null
+  /** By what it was let through: names and settings may have changed since, by itself even. */
+  readonly allowed: Pick<Allowed, 'means' | 'searchPath'>
   /** The portal that it executes; null in the simple protocol. */
   readonly portal: Portal | null
   /** Whether somebody agreed to it. */

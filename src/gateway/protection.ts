@@ -1,6 +1,6 @@
 import type { ColumnKey, Oid } from '../core/catalog.ts'
 import type { Tag } from '../core/classification.ts'
-import { noHolding } from '../core/access.ts'
+import { type Holding, noHolding } from '../core/access.ts'
 import { commandGroups } from '../core/commands.ts'
 import type { SessionFacts } from '../core/decision.ts'
 import { PosternError } from '../core/errors.ts'
@@ -36,6 +36,19 @@ export interface Protected extends Omit<MaskedResult, 'clientEncoding'> {
   readonly predicateTags: readonly Tag[]
   /** The members that its entries carry, each preceded by a comma. */
   readonly members: string
+  /** By what it was decided what of it is masked. */
+  readonly basis: Basis
+}
+
+/** What decides which columns are masked, with what was decided by it so far. */
+export interface Basis {
+  readonly version: number
+  readonly epoch: number
+  readonly minute: number
+  /** The key of the schema. */
+  readonly schema: string
+  readonly holding: Holding
+  readonly decided: Map<ColumnKey, boolean>
 }
 
 /** Whose eyes, and by which policies they see. */
@@ -53,9 +66,8 @@ export interface Viewer {
 export class SessionView {
   readonly #viewer: Viewer
   readonly #protects: Protects
-  /** Everything below is good for one policy version, epoch, minute and schema. */
-  #basis = { version: -1, epoch: -1, minute: -1, schema: '', holding: noHolding }
-  #decided = new Map<ColumnKey, boolean>()
+  /** Everything below is good for one policy version, epoch, minute, schema and holding. */
+  #basis: Basis = { version: -1, epoch: -1, minute: -1, schema: '', holding: noHolding, decided: new Map() }
   #seesAll: boolean | null = null
   #protected = new WeakMap<StatementAnalysis, Protected[]>()
 
@@ -93,6 +105,19 @@ export class SessionView {
     this.#renew(schema)
     for (const key of sources) if (this.#isMaskedColumn(key, schema)) return true
     return false
+  }
+
+  /** Whether whatever is masked of it now was masked as well when it was looked at. */
+  wasMasked(made: Protected): boolean {
+    const { basis, lineage, schema, isScrubbing } = made
+    this.#renew(schema)
+    if (basis === this.#basis) return true
+    if (!isScrubbing && this.isMasked(lineage.touched, schema)) return false
+    const outputs = lineage.anyOutput === 'unknown' ? schema.columns.keys() : lineage.anyOutput
+    for (const key of outputs) {
+      if (this.#isMaskedColumn(key, schema) && !this.#wasMaskedColumn(key, made)) return false
+    }
+    return true
   }
 
   /** Traces a statement; a promise where its text is too large for the event loop. */
@@ -216,27 +241,43 @@ export class SessionView {
       tags,
       predicateTags,
       members: member('tags', tags) + member('predicateTags', predicateTags),
+      basis: this.#basis,
     }
   }
 
   #isMaskedColumn(key: ColumnKey, schema: ProtectedSchema): boolean {
-    const known = this.#decided.get(key)
+    const { decided, holding } = this.#basis
+    const known = decided.get(key)
     if (known !== undefined) return known
+    const isMasked = this.#decideMasked(key, schema, holding)
+    decided.set(key, isMasked)
+    return isMasked
+  }
+
+  /** Not every column was asked about then; by the same policies it can be asked now what they would have said. */
+  #wasMaskedColumn(key: ColumnKey, { basis, schema }: Protected): boolean {
+    const known = basis.decided.get(key)
+    if (known !== undefined) return known
+    const { version, epoch, minute } = this.#basis
+    const isAskable = basis.version === version && basis.epoch === epoch && basis.minute === minute
+    return isAskable && this.#decideMasked(key, schema, basis.holding)
+  }
+
+  #decideMasked(key: ColumnKey, schema: ProtectedSchema, holding: Holding): boolean {
     const column = schema.columns.get(key)
     const { principal, database, policy, facts } = this.#viewer
-    const isMasked =
+    return (
       // A column that is gone has no tags to ask policy about.
       column === undefined ||
       policy.decideUnmask({
         principal,
-        accessRoles: this.#basis.holding.roles,
+        accessRoles: holding.roles,
         database: database.resource,
         session: facts(),
         column,
         nowMs: Date.now(),
       }) === 'masked'
-    this.#decided.set(key, isMasked)
-    return isMasked
+    )
   }
 
   #renew(schema: ProtectedSchema): void {
@@ -254,8 +295,8 @@ export class SessionView {
     ) {
       return
     }
-    this.#basis = { version: policy.version, epoch: settings.epoch, minute, schema: schema.key, holding }
-    this.#decided = new Map()
+    const { version } = policy
+    this.#basis = { version, epoch: settings.epoch, minute, schema: schema.key, holding, decided: new Map() }
     this.#seesAll = null
     this.#protected = new WeakMap()
   }

@@ -4,6 +4,7 @@ import type { SessionId } from '../core/ids.ts'
 import { limits } from '../core/limits.ts'
 import { encodeNoticeResponse } from '../wire/backend.ts'
 import type { Exchange } from './exchange.ts'
+import type { Execution } from './operations.ts'
 import type { StatementWay } from './statement.ts'
 
 /** Why a session ended, for its last entry. */
@@ -93,9 +94,13 @@ export function armExpiry(
   }
 }
 
+/** How often is looked whether something that has to be cancelled has come to run. */
+const queuedLookMs = 200
+
 /**
  * Access has changed while something may be running: what would not be let through any more is cancelled after a grace,
- * unless it has finished by then. `cancel` is given what the client is to be told first.
+ * unless it has finished by then; what was sent and has not come to run by then, as soon as it does. `cancel` is given
+ * what the client is to be told first.
  */
 export function cancelWhatIsOver(running: {
   readonly exchange: Pick<Exchange, 'running'>
@@ -106,11 +111,20 @@ export function cancelWhatIsOver(running: {
   const { exchange, way, graceMs, cancel } = running
   const begun = exchange.running
   if (begun.length === 0) return
+  const concerned = new Set(begun)
+  let cancelled: Execution | null = null
   const check = (): void => {
-    const still = new Set(exchange.running)
-    if (begun.every((execution) => !still.has(execution) || way.mayGoOn(execution))) return
-    const message = 'the access that this statement was begun with is over, so that it is cancelled'
-    cancel(encodeNoticeResponse({ severity: 'WARNING', code: sqlstateOf('access_ended'), message }))
+    const { running } = exchange
+    const over = running.filter((execution) => concerned.has(execution) && !way.mayGoOn(execution))
+    if (over.length === 0) return
+    // A cancel hits what runs, which is the first of them; it has to be one that is over.
+    const [first] = running
+    if (first !== undefined && first !== cancelled && over.includes(first)) {
+      cancelled = first
+      const message = 'the access that this statement was begun with is over, so that it is cancelled'
+      cancel(encodeNoticeResponse({ severity: 'WARNING', code: sqlstateOf('access_ended'), message }))
+    }
+    setTimeout(check, queuedLookMs).unref()
   }
   setTimeout(check, graceMs).unref()
 }

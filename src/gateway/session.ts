@@ -49,8 +49,6 @@ export class Session {
   readonly #startedAtMs = Date.now()
   readonly #onEnded: () => void
   #expiry: { readonly disarm: () => void } | null = null
-  /** Messages of the gateway's own that wait until the client has all of one of PostgreSQL's. */
-  #untold: Buffer[] = []
   #unrecordedBatches = 0
   #unrecordedBytes = 0
   #discardedBytes = 0
@@ -211,7 +209,9 @@ export class Session {
       cancel: (warning) => {
         if (this.#isOver) return
         this.#tell(warning)
-        this.cancel().catch((cause: unknown) => this.#parts.services.log.warn(...uncancelled(this.id, cause)))
+        this.#cancelling
+          .request()
+          .catch((cause: unknown) => this.#parts.services.log.warn(...uncancelled(this.id, cause)))
       },
     })
   }
@@ -292,7 +292,6 @@ export class Session {
     } catch (error) {
       return this.#crash(error)
     }
-    if (this.#untold.length > 0) this.#tellAll()
     if (this.#clientStream.isHeld) this.#resumeClient()
     if (this.#ending !== null) this.#endIfIdle()
   }
@@ -305,13 +304,7 @@ export class Session {
 
   /** A message of the gateway's own goes to the client, between two of PostgreSQL's. */
   #tell(message: Buffer): void {
-    this.#untold.push(message)
-    this.#tellAll()
-  }
-
-  #tellAll(): void {
-    if (this.#isOver || this.#backendStream.isInsideMessage) return
-    for (const message of this.#untold.splice(0)) this.#deliver(message)
+    if (!this.#isOver) this.#backendStream.tell(message)
   }
 
   #deliver(bytes: Buffer): void {

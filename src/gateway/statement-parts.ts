@@ -39,6 +39,10 @@ export interface Allowed {
   readonly protection: Protected | null
   /** What was fixed when the cursor that it fetches from was declared. */
   readonly fixed: Protected | null
+  /** What EXECUTE or FETCH stands for; null for what stands for itself. */
+  readonly means: Meaning | null
+  /** Where its names were looked for; null where that was not certain. */
+  readonly searchPath: readonly string[] | null
 }
 
 /** Where a statement stands in its text. */
@@ -96,9 +100,9 @@ export function needed(
   return means.isApproved ? own.needs : combineNeeds([own.needs, others.needs])
 }
 
-/** The same, with other needs. */
-export function withNeeds(allowed: Allowed, needs: Needs | null): Allowed {
-  return allowed.needs === needs ? allowed : { ...allowed, needs }
+/** The same, with other needs, of what stands for something else. */
+export function withMeaning(allowed: Allowed, { needs, means }: Pick<Allowed, 'needs' | 'means'>): Allowed {
+  return allowed.needs === needs && allowed.means === means ? allowed : { ...allowed, needs, means }
 }
 
 /** What a name stands for, once it is certain; opaque where nobody has seen it defined. */

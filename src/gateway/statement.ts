@@ -6,7 +6,14 @@ import { readStatementText } from './lexing.ts'
 import { needsOf, type UsedApproval } from './needs.ts'
 import type { Execution, Portal } from './operations.ts'
 import type { Protected } from './protection.ts'
-import { boundText, parameterRedaction, policiesMember, redactedSql, type RedactsParameter } from './record.ts'
+import {
+  accessRolesMember,
+  boundText,
+  parameterRedaction,
+  policiesMember,
+  redactedSql,
+  type RedactsParameter,
+} from './record.ts'
 import { refusalOf, refusalOfDecision, type Refusal } from './refusal.ts'
 import type { IsName, Redaction, Services, StatementForm } from './services.ts'
 import {
@@ -20,7 +27,7 @@ import {
   type Place,
   type StatementContext,
   type Verdict,
-  withNeeds,
+  withMeaning,
 } from './statement-parts.ts'
 import { forgery, renamedStatement } from './forged-identity.ts'
 import { catalogUnavailable, creationRefusal, unrecordable } from './statement-refusals.ts'
@@ -73,10 +80,8 @@ export class StatementWay {
     const others = means === null || 'refusal' in verdict ? verdict : this.#decideMeaning(means, place, protection)
     if ('refusal' in verdict) return verdict
     if ('refusal' in others) return others
-    const allowed = withNeeds(
-      others.allowed,
-      needed(statement, { means, own: verdict.allowed, others: others.allowed }),
-    )
+    const needs = needed(statement, { means, own: verdict.allowed, others: others.allowed })
+    const allowed = withMeaning(others.allowed, { needs, means })
     if (protection === null || this.#session.protection === null) return { allowed }
     const { view } = this.#session.protection
     const error =
@@ -131,6 +136,7 @@ export class StatementWay {
       bytes: 0,
       protection,
       fixed: fixedThen === protection ? null : fixedThen,
+      allowed,
       portal,
       isApproved: approval !== null,
       masks: undefined,
@@ -138,14 +144,23 @@ export class StatementWay {
     }
   }
 
-  /** Whether a statement that runs would still be let through as it was, by what is held and policy says now. */
-  mayGoOn({ statement, protection, isApproved }: Execution): boolean {
-    const verdict = this.decide(statement)
-    if (verdict === 'undecided' || 'refusal' in verdict) return false
-    const { allowed } = verdict
-    if (allowed.needs !== null && !isApproved) return false
-    // What its rows are masked by was fixed when it began: where something is masked now, that may be too little.
-    return allowed.protection === protection || allowed.protection?.isScrubbing !== true
+  /**
+   * Whether a statement that runs would still be let through as it was, by what is held and policy says now. It is asked
+   * about as it was understood when it began: names and catalog may have changed since, by itself even.
+   */
+  mayGoOn({ statement, allowed, protection, fixed, isApproved }: Execution): boolean {
+    const { means, searchPath } = allowed
+    const at = { place: alone, protection, fixed: null, searchPath }
+    const own = this.#decideOne(statement, at)
+    const others = means === null ? own : this.#decideOne(means.statement, at)
+    if ('refusal' in own || 'refusal' in others) return false
+    const needs = needed(statement, { means, own: own.allowed, others: others.allowed })
+    if (needs !== null && !isApproved) return false
+    if (protection === null || this.#session.protection === null) return true
+    const { view } = this.#session.protection
+    // What its rows are masked by was fixed when it began: where more is masked now, that is too little.
+    const isMaskedEnough = view.wasMasked(protection) && (fixed === null || view.wasMasked(fixed))
+    return isMaskedEnough && view.refusal(protection, alone) === null
   }
 
   /** The schema in force, by its key; null in a database without classification. */
@@ -190,7 +205,7 @@ export class StatementWay {
   recordRefusal(statement: StatementAnalysis, refusal: Refusal): void {
     const { code, message, detail } = refusal.error
     const why = JSON.stringify({ sqlstate: code, refused: { message, detail } }).slice(1, -1)
-    this.#append('refusal', why, statement)
+    this.#append('refusal', why + accessRolesMember(this.#session.holding.at(Date.now()).roles), statement)
   }
 
   #membersOf(statement: StatementAnalysis, form: StatementForm): Buffer {
@@ -285,7 +300,13 @@ export class StatementWay {
 
   #decideOne(
     statement: StatementAnalysis,
-    at: { readonly place: Place; readonly protection: Protected | null; readonly fixed: Protected | null },
+    at: {
+      readonly place: Place
+      readonly protection: Protected | null
+      readonly fixed: Protected | null
+      /** The one by which it began, where it runs already. */
+      readonly searchPath?: readonly string[] | null
+    },
   ): Exclude<Verdict, 'undecided'> {
     const { place, protection, fixed } = at
     const { policy } = this.#services
@@ -296,7 +317,7 @@ export class StatementWay {
     const statementCount = place.count
     // While the search path is uncertain a decision is good for this moment only.
     const isCertain = settings.isSettled && !place.followsSetting
-    const isKeepable = isCertain && statementCount === 1
+    const isKeepable = isCertain && statementCount === 1 && at.searchPath === undefined
     const known = isKeepable ? this.#allowed.get(statement) : undefined
     if (
       known !== undefined &&
@@ -310,7 +331,7 @@ export class StatementWay {
       return { allowed: known }
     }
     const { version } = policy
-    const searchPath = isCertain ? settings.searchPath : null
+    const searchPath = at.searchPath !== undefined ? at.searchPath : isCertain ? settings.searchPath : null
     const request: StatementRequest = {
       principal,
       accessRoles: holding.roles,
@@ -335,8 +356,9 @@ export class StatementWay {
       )
       return { refusal: refusalOfDecision(decision, { ...statement, permittedSchema }) }
     }
-    const members = policiesMember(decision.policies) + (protection?.members ?? '')
-    const allowed = { version, epoch: settings.epoch, minute, holding, needs, members, protection, fixed }
+    const members = policiesMember(decision.policies) + accessRolesMember(holding.roles) + (protection?.members ?? '')
+    const { epoch } = settings
+    const allowed = { version, epoch, minute, holding, needs, members, protection, fixed, means: null, searchPath }
     if (isKeepable) this.#allowed.set(statement, allowed)
     return { allowed }
   }

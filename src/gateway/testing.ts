@@ -11,6 +11,7 @@ export function newExecution(statement: StatementAnalysis): Execution {
     bytes: 0,
     protection: null,
     fixed: null,
+    allowed: { means: null, searchPath: null },
     portal: null,
     isApproved: false,
     masks: undefined,
