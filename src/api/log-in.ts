@@ -75,7 +75,7 @@ export function createLogIn(
       }
       const redirect = oidc.buildAuthorizationUrl(client, {
         redirect_uri: redirectUri,
-        scope: login.scope,
+        scope: login.scope ?? scopesOf(client.serverMetadata().scopes_supported),
         response_type: 'code',
         state: ticket.state,
         nonce: ticket.nonce,
@@ -109,6 +109,11 @@ export function createLogIn(
 /** Where a browser may be sent after log-in: pages of ours that exist, and else the first one. Never anywhere else. */
 export function localPath(text: string | undefined): string {
   return text !== undefined && /^\/(?:r\/r_[0-9a-z]{1,32}|grants)$/.test(text) ? text : '/'
+}
+
+/** Without their groups nobody could approve anything; some issuers refuse a scope that they do not know. */
+function scopesOf(supported: readonly string[] | undefined): string {
+  return ['openid', 'profile', 'email', ...(supported?.includes('groups') === true ? ['groups'] : [])].join(' ')
 }
 
 async function discover(login: ApiLogin): Promise<oidc.Configuration> {

@@ -35,7 +35,7 @@ export interface ApiLogin {
   readonly clientId: string
   /** Only for confidential clients. */
   readonly clientSecret?: string | undefined
-  readonly scope: string
+  readonly scope: string | null
   /** Whether the issuer may be reached without TLS, which is for issuers on this machine. */
   readonly allowInsecure: boolean
   /** PEM certificates to trust instead of the system's. */

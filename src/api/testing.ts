@@ -46,7 +46,7 @@ export async function startTestApi(
       login: {
         issuer: issuer.url,
         clientId: issuer.clientId,
-        scope: 'openid profile email groups',
+        scope: null,
         allowInsecure: true,
       },
       sessionHours: 8,

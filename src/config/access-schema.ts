@@ -93,7 +93,11 @@ export const api = z
         client_secret: text
           .optional()
           .describe('Its secret, better as `${NAME}` than written out; absent for a public client.'),
-        scope: text.default('openid email profile').describe('Scopes to ask for, separated by blanks.'),
+        scope: text
+          .optional()
+          .describe(
+            'Scopes to ask for, separated by blanks. Absent: `openid profile email`, and `groups` where the issuer lists it.',
+          ),
       })
       .optional()
       .describe('How people log in to the pages. Absent: only bearer tokens, so no pages.'),

@@ -35,7 +35,8 @@ export interface ApiSettings {
   readonly login: {
     readonly clientId: string
     readonly clientSecret: string | undefined
-    readonly scope: string
+    /** Null for what the issuer lists. */
+    readonly scope: string | null
   } | null
   readonly consoleSessionMs: number
 }
@@ -136,7 +137,9 @@ function buildApi(api: NonNullable<ConfigFile['api']>, { at, reader }: Place): A
     port,
     publicUrl: api.public_url?.replace(/\/+$/u, '') ?? null,
     login:
-      login === undefined ? null : { clientId: login.client_id, clientSecret: login.client_secret, scope: login.scope },
+      login === undefined
+        ? null
+        : { clientId: login.client_id, clientSecret: login.client_secret, scope: login.scope ?? null },
     consoleSessionMs: msOf(api.console_session),
   }
   if (tls === undefined) return { ...shared, tls: null }
