@@ -126,7 +126,10 @@ describe('two who have to agree', () => {
     const { id, result } = await waiting(client, () => client.query(change))
     const dana = as(people.dana, sandbox)
     const answers = await Promise.all([1, 2, 3].map(() => dana.post(`/requests/${id}/approve`)))
-    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 403, 403])
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 403, 403],
+    )
     assert.match(await refusalOf(dana.post(`/requests/${id}/deny`)), /^403 access_refused/)
     assert.equal((await seen.request(id)).state, 'pending')
     await as(people.olga, sandbox).approve(id)
@@ -254,8 +257,8 @@ test('the record says who asked, who agreed, and what ran by it', async () => {
     ['request_opened', 'request_answered', 'request_answered', 'request_closed'],
   )
   const [opened, first, , closed] = about
-  assert.equal((opened?.['requester'] as { name: string }).name, 'alice@example.com')
-  assert.equal((first?.['by'] as { name: string }).name, 'dana@example.com')
+  assert.equal((opened?.['requester'] as { name: string } | undefined)?.name, 'alice@example.com')
+  assert.equal((first?.['by'] as { name: string } | undefined)?.name, 'dana@example.com')
   assert.equal(first?.['comment'], 'see INC-7')
   assert.equal(closed?.['state'], 'used')
   const intents = entriesOfApplication(entries, application).filter(({ type }) => type === 'intent')
