@@ -96,7 +96,9 @@ class Door implements Gateway {
   reconsider(subjects: readonly Subject[] | null): void {
     const keys = subjects === null ? null : new Set(subjects.map(subjectKey))
     for (const session of this.#sessions) {
-      if (keys === null || keys.has(subjectKey(session.principal))) session.reconsider()
+      const { principal } = session
+      const parties = [principal, ...principal.actors]
+      if (keys === null || parties.some((party) => keys.has(subjectKey(party)))) session.reconsider()
     }
   }
 

@@ -9,6 +9,7 @@ import { refusalOfDecision } from './refusal.ts'
 import type { BackendConnection, GatewayDatabase, Services } from './services.ts'
 import type { StartUp } from './start-up.ts'
 import { withIdentity } from './identity-parameters.ts'
+import { isRevokedFor } from './session-access.ts'
 import { reasonGiven, settingsStatement } from './start-up-parameters.ts'
 
 /** A client that is who it says and may connect, with a connection to PostgreSQL that is its own. */
@@ -111,10 +112,9 @@ function decideConnect(
   }
 }
 
-/** What was issued before a revocation is dead; a token that does not say when it was issued may be of before. */
-function refuseRevoked({ access }: Services, principal: Principal): void {
-  const revokedBeforeMs = access?.revokedBeforeMs(principal) ?? 0
-  if (revokedBeforeMs === 0 || (principal.issuedAtMs ?? 0) >= revokedBeforeMs) return
+/** What was issued before a revocation is dead. */
+function refuseRevoked(services: Services, principal: Principal): void {
+  if (!isRevokedFor(services, principal)) return
   throw new PosternError('access_ended', 'the token was issued before the access of its owner was revoked', {
     hint: 'Ask whoever manages access; once it is given back, log in anew for a fresh token.',
   })

@@ -20,7 +20,6 @@ export interface AccessParts {
   readonly clientAddress: string
   /** Why the client is here, as it said at the start. */
   readonly reason: string | null
-  readonly startedAtMs: number
 }
 
 /** What approvals need of the rest of the session. */
@@ -30,6 +29,16 @@ export interface ApprovalParts {
   readonly processId: number
   readonly waitFor: (promise: Promise<unknown>) => void
   readonly tell: (message: Buffer) => void
+}
+
+/**
+ * Whether what a principal shows, or those who act for it, was issued before a revocation of one of them. A token that does
+ * not say when it was issued may be of before.
+ */
+export function isRevokedFor({ access }: Pick<Services, 'access'>, principal: Principal): boolean {
+  if (access === null) return false
+  const issuedAtMs = principal.issuedAtMs ?? 0
+  return [principal, ...principal.actors].some((subject) => issuedAtMs < access.revokedBeforeMs(subject))
 }
 
 /** The access of one session: the roles that it holds, the approvals that it waits for, and whether it may stay. */
@@ -91,11 +100,11 @@ export class SessionAccess {
 
   /** Why the session may not stay, after something has changed; null where it may. */
   whyNot(facts: SessionFacts, nowMs: number): PosternError | null {
-    const { services, principal, database, startedAtMs } = this.#parts
+    const { services, principal, database } = this.#parts
     this.holding.changed()
-    const revokedBeforeMs = services.access?.revokedBeforeMs(principal) ?? 0
+    const isRevoked = isRevokedFor(services, principal)
     const isTokenGood = services.access?.isTokenGood(principal, nowMs) ?? true
-    if (startedAtMs < revokedBeforeMs || !isTokenGood) {
+    if (isRevoked || !isTokenGood) {
       return new PosternError(
         'access_ended',
         'terminating connection: the access that it was opened with is over or was revoked',

@@ -57,6 +57,7 @@ export class Session {
   #fatalSqlstate: string | null = null
   /** Set once nothing more is taken from the client; at the next boundary, or when what a held message follows is over. */
   #ending: { readonly how: SessionEnd; readonly error: PosternError; readonly wasWaiting: boolean } | null = null
+  #isStarted = false
   #isOver = false
   constructor(parts: SessionParts, onEnded: () => void) {
     const { services, principal, database, clientFacts } = parts
@@ -76,7 +77,6 @@ export class Session {
     this.#access = new SessionAccess({
       ...parts,
       clientAddress: clientFacts.address,
-      startedAtMs: this.#startedAtMs,
     })
     const { holding } = this.#access
     const protection = protectSession({
@@ -163,6 +163,10 @@ export class Session {
       due: (error) => this.endAtBoundary('expired', error),
       over: (error) => this.endNow('expired', error),
     })
+    // What it was let in by may have ended while PostgreSQL was asked for a connection.
+    this.#isStarted = true
+    this.reconsider()
+    if (this.#isOver) return
     if (backend.rest.length > 0) this.#receiveFromBackend(backend.rest)
     backend.socket.resume()
     if (rest.length > 0) this.#receiveFromClient(rest)
@@ -193,7 +197,7 @@ export class Session {
 
   /** Something that access depends on has changed: the session may have to end, or what it runs. */
   reconsider(): void {
-    if (this.#isOver || this.#ending !== null) return
+    if (!this.#isStarted || this.#isOver || this.#ending !== null) return
     const { expiryGraceMs } = this.#parts
     const error = this.#access.whyNot(this.#way.sessionFacts(), Date.now())
     if (error !== null) {
