@@ -6,16 +6,7 @@ import type { ApiOptions, ApiServices } from './services.ts'
 import { createSite } from './site.ts'
 
 export { defaultRates } from './services.ts'
-export type {
-  ApiCertificate,
-  ApiLogin,
-  ApiOptions,
-  ApiServices,
-  HandlesSlack,
-  LogsApi,
-  Rate,
-  Rates,
-} from './services.ts'
+export type { ApiOptions, ApiServices } from './services.ts'
 
 /** An HTTP API that listens. */
 export interface Api {

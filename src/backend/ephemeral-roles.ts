@@ -3,6 +3,7 @@ import { PosternError } from '../core/errors.ts'
 import type { GatewayId } from '../core/ids.ts'
 import { limits } from '../core/limits.ts'
 import { type Admin, type AdminOptions, RoleAdmins } from './ephemeral-roles-admin.ts'
+import { disarmLegacy } from './ephemeral-roles-legacy.ts'
 import type { Privilege } from './ephemeral-roles-privileges.ts'
 import {
   ensurePrivilegeRole,
@@ -14,7 +15,7 @@ import { quoteIdentifier, quoteLiteral } from './ephemeral-roles-sql.ts'
 import { deriveScramKeys } from './scram-keys.ts'
 
 export { privilegesFor } from './ephemeral-roles-privileges.ts'
-export type { GrantedRelation, Privilege, PrivilegeQuestion } from './ephemeral-roles-privileges.ts'
+export type { GrantedRelation, Privilege } from './ephemeral-roles-privileges.ts'
 
 /*
  * Database roles that live as long as one session (ADR 15). Two sorts of them are in PostgreSQL: for each distinct set of
@@ -223,6 +224,7 @@ async function dropRole(admin: Admin, role: string): Promise<void> {
     await admin.transaction(async () => {
       await admin.query(`SELECT pg_advisory_xact_lock(hashtextextended(${quoteLiteral(role)}, 0))`)
       if (!(await exists(admin, role))) return
+      await disarmLegacy(admin, role)
       await admin.run(`REASSIGN OWNED BY ${name} TO CURRENT_USER; DROP OWNED BY ${name}; DROP ROLE ${name}`)
     })
   } catch (error) {

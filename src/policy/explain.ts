@@ -53,11 +53,6 @@ export function explain(decider: Decider, asking: Asking, text: readonly Analyse
   }
 }
 
-/** The policies that determined a decision, as they stand in their files; ids that are gone are left out. */
-export function policiesOf(decider: Decider, { policies }: Decision): readonly Policy[] {
-  return policies.flatMap(({ id }) => decider.set.policies.find((policy) => policy.id === id) ?? [])
-}
-
 /** What becomes of a text. */
 export type Outcome = 'allow' | 'needs_approval' | 'deny'
 
