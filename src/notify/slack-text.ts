@@ -28,12 +28,17 @@ export function slackLine(text: string, charsMax: number): string {
   return line
 }
 
+/** Empty lines that fold a message up, spaces that push what is behind them out of sight, and characters that are as blank. */
+const gap =
+  /\n(?:[^\S\n]*\n){5}|[^\S\n]{60}|\u034f|[\u00a0\u115f\u1160\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]/u
+
 /**
- * A statement as Slack shows it, whole or not at all: null where it is too long, or could end the fence around it and
- * dress up what follows. Nobody approves what was not shown.
+ * A statement as Slack shows it, whole or not at all: null where it is too long, has gaps that something could be hidden
+ * behind, or could end the fence around it and dress up what follows. Nobody approves what was not shown.
  */
 export function slackStatement(sql: string): string | null {
-  if (sql.length > sectionCharsMax || sql.includes('```') || sql.endsWith('`') || sql.trim() === '') return null
+  if (sql.length > sectionCharsMax || sql.includes('```') || sql.endsWith('`') || sql.trim() === '' || gap.test(sql))
+    return null
   const safe = slackEscape(sql)
   return safe.length > sectionCharsMax - fenceChars ? null : safe
 }

@@ -5,7 +5,6 @@ import type { Decider, ResourceDecision } from './decide.ts'
 import { examine, requestOf } from './examine.ts'
 import type { AnalysedStatement, Asking, Verdict } from './examine.ts'
 import { quoteName } from './names.ts'
-import type { Policy } from './load.ts'
 
 /** Why a principal may or may not run a text, and what would change it. */
 export interface Explanation extends Verdict {
