@@ -18,10 +18,19 @@ import {
   type Oid,
 } from './core/catalog.ts'
 import type { Classification, Tag } from './core/classification.ts'
-import { toPosternError, type PosternError } from './core/errors.ts'
+import { toPosternError } from './core/errors.ts'
 import type { ClassifiedWrite, CopyFormat, CreatedRelation, Sources, StatementLineage } from './core/lineage.ts'
 import type { StatementAnalysis } from './core/statement.ts'
-import type { CopyMasks, MaskedResult, OwnCatalog, OwnResult, ProtectedSchema, Protects } from './gateway/services.ts'
+import { inspectCopy } from './copy-inspection.ts'
+import type {
+  CopyInspector,
+  CopyMasks,
+  MaskedResult,
+  OwnCatalog,
+  ProtectedSchema,
+  Protects,
+} from './gateway/services.ts'
+import { inspectionFault } from './masking/copy-inspector.ts'
 import { createCopyMasker } from './masking/copy.ts'
 import { embedsAscii } from './masking/encodings.ts'
 import { createMasker, type Mask, type Masker } from './masking/mask.ts'
@@ -42,36 +51,8 @@ import {
 } from './sql/catalog/load.ts'
 import { createSchema, type Schema } from './sql/lineage/schema.ts'
 import { triggerFaults } from './sql/lineage/triggers.ts'
-import type { Tracer } from './sql/lineage/tracer.ts'
-import type { ParseOutcome } from './sql/parser.ts'
+import type { ProtectionOptions } from './protection-options.ts'
 import type { FieldDescription } from './wire/backend.ts'
-
-/** A connection to the database on which the gateway itself asks. */
-export interface CatalogConnection {
-  query(sql: string): Promise<OwnResult>
-  close(): void | Promise<void>
-}
-
-/** What the protection of one database is made of. */
-export interface ProtectionOptions {
-  readonly database: string
-  readonly file: ClassificationFile
-  readonly stateDirectory: string
-  readonly refreshMs: number
-  /** The key of pseudonyms. */
-  readonly key: Buffer
-  readonly tracer: Tracer
-  /** PostgreSQL's parser, for what is stored as SQL text. */
-  readonly parse: (sql: string) => ParseOutcome
-  connect(signal: AbortSignal): Promise<CatalogConnection>
-  /** A snapshot or a file is in force that differs from the one before; `computing` are functions to rely upon. */
-  onCatalog(catalog: Catalog, computing: ReadonlySet<string>): void
-  /** A classification came in force: how many columns, and what in the file does not fit the database. */
-  onClassified(facts: { readonly columns: number; readonly faults: readonly string[] }): void
-  /** Columns of a new table carry the tags of what they were made of. */
-  onDerived(facts: { readonly relation: string; readonly columns: Readonly<Record<string, readonly Tag[]>> }): void
-  onFailed(error: PosternError): void
-}
 
 /** A schema as the gateway sees it; `traced` is what lineages are traced against. */
 interface TracedSchema extends ProtectedSchema {
@@ -194,17 +175,19 @@ export class DatabaseProtection implements Protects {
     return createCopyMasker({ copy, masks, columnCount: masks.length, clientEncoding })
   }
 
-  canMaskCopy(clientEncoding: string): boolean {
-    return !embedsAscii(clientEncoding)
+  readonly canMaskCopy = (clientEncoding: string): boolean => !embedsAscii(clientEncoding)
+
+  readonly copyInFault = inspectionFault
+
+  inspectCopy(options: Parameters<Protects['inspectCopy']>[0]): CopyInspector {
+    return inspectCopy({ ...options, catalog: (options.schema as TracedSchema).traced.catalog })
   }
 
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string> {
     return scrubReport(fields, { sql, isName: this.isName })
   }
 
-  literalsOf(sql: string): readonly (string | null)[] {
-    return literalsOf(sql)
-  }
+  readonly literalsOf = literalsOf
 
   typeOf(column: ColumnKey): Oid {
     let type = this.#typeOf(column)

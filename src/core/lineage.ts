@@ -51,7 +51,7 @@ export interface CreatedRelation {
   readonly columns: readonly { readonly name: string; readonly sources: Sources; readonly direct: ColumnKey | null }[]
 }
 
-/** How COPY TO writes its lines. */
+/** How COPY writes and reads its lines. */
 export interface CopyFormat {
   readonly format: 'text' | 'csv' | 'binary'
   readonly hasHeader: boolean
@@ -63,6 +63,27 @@ export interface CopyFormat {
   readonly null: string
   /** Set where an option was not understood; the statement then has a hazard too. */
   readonly isUncertain: boolean
+}
+
+/** One classified column that COPY FROM STDIN fills. */
+export interface CopyInColumn {
+  readonly key: ColumnKey
+  /** Whether a quoted field of the text of NULL is NULL too. */
+  readonly forcesNull: boolean
+  /** Whether the text of NULL is a value there. */
+  readonly forcesNotNull: boolean
+}
+
+/** What COPY FROM STDIN fills, and how it reads its rows. */
+export interface CopyIn {
+  readonly relation: Oid
+  /** By position in the data; null for a column that is not classified. */
+  readonly columns: readonly (CopyInColumn | null)[]
+  readonly format: CopyFormat
+  /** What stands for the column's default; null where nothing does. */
+  readonly default: string | null
+  /** The encoding as the statement names it; null where it is client_encoding. */
+  readonly encoding: string | null
 }
 
 /** The lineage of one statement under one catalog snapshot, classification and search path. */
@@ -80,8 +101,8 @@ export interface StatementLineage {
   readonly touched: Sources
   readonly hazards: readonly Hazard[]
   readonly writes: readonly ClassifiedWrite[]
-  /** Relations whose columns it receives from COPY FROM STDIN: the classified ones by position, else null. */
-  readonly copyIn: { readonly relation: Oid; readonly columns: readonly (ColumnKey | null)[] } | null
+  /** What it receives by COPY FROM STDIN; null where that could be told for no single relation. */
+  readonly copyIn: CopyIn | null
   readonly copyOut: CopyFormat | null
   readonly creates: CreatedRelation | null
   /** Names of relations and functions that the snapshot does not have: worth one refresh. */

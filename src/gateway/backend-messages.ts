@@ -11,15 +11,9 @@ import {
 } from '../wire/backend.ts'
 import type { Exchange } from './exchange.ts'
 import type { Execution, Operation, QueryOperation } from './operations.ts'
+import { type Ending, endingMembers } from './outcome.ts'
 import type { Records } from './services.ts'
 import type { SessionProtection } from './session-protection.ts'
-
-/** How an execution ended, for its outcome entry. */
-type Ending =
-  | { readonly outcome: 'completed'; readonly tag: string }
-  | { readonly outcome: 'suspended' }
-  | { readonly outcome: 'skipped' | 'abandoned' }
-  | { readonly outcome: 'failed' | 'refused'; readonly sqlstate: string }
 
 /** Tells the session what it has to act upon. */
 export interface BackendNews {
@@ -141,6 +135,8 @@ export class BackendMessages {
       case backend.CopyInResponse:
         this.#expectRunning('CopyInResponse')
         exchange.copy = 'receiving'
+        exchange.inspector =
+          this.#current === null ? null : (this.#guard?.results.receiveCopy(this.#current, body) ?? null)
         return null
       case backend.CopyOutResponse:
         this.#expectRunning('CopyOutResponse')
@@ -242,9 +238,7 @@ export class BackendMessages {
     const operation = this.#exchange.pending.oldest
     const refusal = operation !== undefined && 'refusal' in operation ? operation.refusal : null
     const isOurs = refusal !== null && (fields.get('M') ?? '').includes(refusal.token)
-    const ending: Ending = isOurs
-      ? { outcome: 'refused', sqlstate: refusal.error.code }
-      : { outcome: 'failed', sqlstate }
+    const ending: Ending = isOurs ? { outcome: 'refused', error: refusal.error } : { outcome: 'failed', sqlstate }
     const scrubbed = isOurs ? null : (this.#guard?.results.scrub(backend.ErrorResponse, body, operation) ?? null)
     if (operation !== undefined) this.#failOldest(operation, ending)
     this.#noteFatal(fields)
@@ -355,13 +349,8 @@ export class BackendMessages {
     if (!isAgain) this.#noteEnd(execution, ending)
     const durationUs = Math.round((performance.now() - execution.startedAtMs) * 1_000)
     let rows = execution.rows
-    let how = ''
-    if (ending.outcome === 'completed') {
-      how = `,"tag":${JSON.stringify(ending.tag)}`
-      if (rows === 0) rows = rowsOfTag(ending.tag) ?? 0
-    } else if ('sqlstate' in ending) {
-      how = `,"sqlstate":${JSON.stringify(ending.sqlstate)}`
-    }
+    let how = endingMembers(ending)
+    if (ending.outcome === 'completed' && rows === 0) rows = rowsOfTag(ending.tag) ?? 0
     const masked = execution.masks?.filter((mask) => mask !== null).length ?? 0
     if (masked > 0) how += `,"maskedColumns":${String(masked)}`
     this.#journal.append(

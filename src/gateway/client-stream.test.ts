@@ -36,9 +36,7 @@ class Meaning {
     return treatmentOf(type, first)
   }
 
-  treatCopyData(): 'forward' {
-    return 'forward'
-  }
+  readonly copyIn = { treatData: () => 'forward' as const }
 
   finishBatch(): void {
     // Nothing is recorded here.

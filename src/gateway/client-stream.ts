@@ -32,9 +32,9 @@ export class ClientStream {
   #parts: Buffer[] = []
   #partsBytes = 0
   #neededBytes = 0
-  /** What is left of a CopyData message whose beginning was already passed on, and whether to pass on the rest. */
+  /** What is left of a CopyData message whose beginning was already treated, and what becomes of the rest. */
   #copyDataLeft = 0
-  #copyDataPasses = false
+  #copyDataTreatment: 'forward' | 'drop' | 'inspect' = 'drop'
   #isHeld = false
   #isEnded = false
   /** What was treated and is not sent yet. */
@@ -167,18 +167,24 @@ export class ClientStream {
 
   /** COPY data streams through without being put together; outside of COPY it is dropped, as PostgreSQL does. */
   #treatCopyData(batch: OutgoingBatch, offset: number, end: number): boolean {
-    const treatment = this.#messages.treatCopyData()
+    const { copyIn } = this.#messages
+    const treatment = copyIn.treatData()
     if (treatment === 'hold') return false
     const here = Math.min(end, this.#input.length)
     if (treatment === 'forward') batch.keep(offset, here)
+    else if (treatment === 'inspect') copyIn.inspect(this.#input.subarray(offset + headerBytes, here), batch)
     this.#copyDataLeft = end - here
-    this.#copyDataPasses = treatment === 'forward'
+    this.#copyDataTreatment = treatment
     return true
   }
 
   #passCopyDataRest(batch: OutgoingBatch): number {
     const bytes = Math.min(this.#copyDataLeft, this.#input.length)
-    if (bytes > 0 && this.#copyDataPasses) batch.keepData(bytes)
+    const treatment = this.#copyDataTreatment
+    if (bytes > 0 && treatment === 'forward') batch.keepData(bytes)
+    else if (bytes > 0 && treatment === 'inspect') {
+      this.#messages.copyIn.inspect(this.#input.subarray(0, bytes), batch)
+    }
     this.#copyDataLeft -= bytes
     return bytes
   }

@@ -2,6 +2,7 @@ import type { TransactionStatus } from '../wire/backend.ts'
 import { type Execution, type Operation, PendingOperations } from './operations.ts'
 import type { OwnQuery } from './own-query.ts'
 import { SessionNames } from './names.ts'
+import type { CopyInspector } from './services.ts'
 import { SessionSettings } from './settings.ts'
 
 /**
@@ -17,6 +18,8 @@ export class Exchange {
   readonly names = new SessionNames()
   readonly settings: SessionSettings
   copy: CopyState = 'none'
+  /** What looks into the data of a COPY that is `receiving`; null where it goes on as it is. */
+  inspector: CopyInspector | null = null
   /** After an error in the extended protocol PostgreSQL skips everything up to Sync, and so do we. */
   isDiscarding = false
   /** As PostgreSQL told when it was last ready. */

@@ -24,7 +24,7 @@ import { type Execution, newExecute, newQuery, type Operation, type Portal } fro
 import { failing, type OutgoingBatch, type StatementOperation } from './outgoing-batch.ts'
 import { howExecuted } from './record.ts'
 import { type Refusal, refusalOf, severalStatements, tooManyStatements } from './refusal.ts'
-import { treatInCopy } from './copy-messages.ts'
+import { CopyInMessages } from './copy-messages.ts'
 import { checkType } from './message-types.ts'
 import { UnrecordedStatements } from './unrecorded-statements.ts'
 import type { ApprovalsOfMessages } from './message-approvals.ts'
@@ -49,6 +49,8 @@ export class FrontendMessages {
   /** The analysis that the held message waits for, and nobody else: null until it has come. */
   #awaited: { text: TextAnalysis | null } | null = null
   readonly #unrecorded: UnrecordedStatements
+  /** What becomes of CopyData, which comes in pieces. */
+  readonly copyIn: CopyInMessages
 
   constructor(
     exchange: Exchange,
@@ -59,6 +61,7 @@ export class FrontendMessages {
     },
   ) {
     this.#exchange = exchange
+    this.copyIn = new CopyInMessages(exchange)
     this.#way = parts.way
     this.#unrecorded = new UnrecordedStatements(parts.way)
     this.#waitFor = parts.waitFor
@@ -79,7 +82,7 @@ export class FrontendMessages {
   #treatInState(type: number, body: Buffer, batch: OutgoingBatch): Treatment {
     const exchange = this.#exchange
     if (exchange.isReserved) return 'hold'
-    if (exchange.copy !== 'none') return treatInCopy(exchange, type)
+    if (exchange.copy !== 'none') return this.copyIn.treat(type, batch)
     checkType(type)
     if (exchange.isDiscarding && type !== frontend.Sync && type !== frontend.Terminate) return 'drop'
     if (exchange.pending.length >= limits.inFlightMessagesMax) return 'hold'
@@ -93,12 +96,6 @@ export class FrontendMessages {
       const operation = type === frontend.Query ? newQuery([]) : newExecute(null)
       return this.#refuse(operation, refusalOf(error), batch)
     }
-  }
-
-  /** CopyData comes in pieces; says what becomes of all of one message. */
-  treatCopyData(): 'forward' | 'drop' | 'hold' {
-    if (this.#exchange.copy === 'receiving') return 'forward'
-    return this.#exchange.copy === 'none' ? 'drop' : 'hold'
   }
 
   /** Puts on record what PostgreSQL is about to see without an Execute. */

@@ -7,6 +7,7 @@ import { PosternError } from '../core/errors.ts'
 import { cleanLineage, unknownLineage, type Hazard, type Sources, type StatementLineage } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
 import type { CommandName, StatementAnalysis } from '../core/statement.ts'
+import { copyInRefusal, placeholderWritten, shown } from './copy-in.ts'
 import type { SessionHolding } from './holding.ts'
 import type { SchemaNow } from './session-catalog.ts'
 import type {
@@ -158,7 +159,8 @@ export class SessionView {
   }
 
   /** Why the principal may not run it, or null. `followsSetting` is behind a change of settings in its own text. */
-  refusal({ lineage, schema, isMasking }: Protected, options: { followsSetting: boolean }): PosternError | null {
+  refusal(protection: Protected, options: { followsSetting: boolean }): PosternError | null {
+    const { lineage, schema, isMasking } = protection
     const encoding = options.followsSetting ? '' : this.#viewer.settings.answerEncoding
     if (isMasking && lineage.copyOut !== null && !this.#protects.canMaskCopy(encoding)) {
       const why = encoding === '' ? 'is not certain' : `is ${encoding}`
@@ -174,7 +176,8 @@ export class SessionView {
         this.isMasked(columns, schema) &&
         (unlessMasked === undefined || !this.isMasked(new Set([unlessMasked]), schema)),
     )
-    return hazard === undefined ? null : this.#hazardRefusal(hazard, schema)
+    if (hazard !== undefined) return this.#hazardRefusal(hazard, schema)
+    return copyInRefusal(protection, this.#protects, encoding)
   }
 
   /** Why these values may not be written: they are what masking put in the place of others. */
@@ -189,14 +192,7 @@ export class SessionView {
           ? write.constants
           : write.parameters.map((number) => parameter(number, this.#protects.typeOf(write.target)))
       if (!texts.some((text) => this.#protects.isPlaceholder(text, write))) continue
-      return new PosternError(
-        'placeholder_written',
-        `the value for ${shown(write.target, schema)} is the placeholder of a value that you may not see`,
-        {
-          detail: 'Writing it back would destroy the real value.',
-          hint: 'Leave the column out of the statement, or give it a value of its own.',
-        },
-      )
+      return placeholderWritten(shown(write.target, schema), null)
     }
     return null
   }
@@ -355,9 +351,4 @@ function tagsOf(sources: Sources, schema: ProtectedSchema): readonly Tag[] {
   const keys = sources === 'unknown' ? schema.columns.keys() : sources
   for (const key of keys) for (const tag of schema.columns.get(key)?.tags ?? []) tags.add(tag)
   return [...tags].sort()
-}
-
-function shown(key: ColumnKey, schema: ProtectedSchema): string {
-  const column = schema.columns.get(key)
-  return column === undefined ? 'a classified column' : `${column.schema}.${column.relation}.${column.column}`
 }

@@ -10,9 +10,10 @@ import {
 } from '../wire/backend.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { encodeCopyData, formatAt } from '../wire/frontend.ts'
+import { inspectorOf } from './copy-in.ts'
 import type { Description, Execution, Operation } from './operations.ts'
 import type { Protected } from './protection.ts'
-import type { ColumnMask, Protects } from './services.ts'
+import type { ColumnMask, CopyInspector, Protects } from './services.ts'
 import type { SessionSettings } from './settings.ts'
 
 /** Which masks a result was given while it had no description: every value of it is NULL. */
@@ -72,6 +73,12 @@ export class ResultGuard {
     if (masks === null) return
     if (copyOut === null) throw new Error('COPY data that has to be masked comes from a statement that is no COPY')
     execution.copyMasker = this.#protects.copyMasker(copyOut, masks, clientEncoding)
+  }
+
+  /** Takes in that COPY FROM STDIN may begin; gives what looks into its data, or null where nothing has to. */
+  receiveCopy(execution: Execution, body: Buffer): CopyInspector | null {
+    const { clientEncoding } = this.#settings
+    return inspectorOf(execution, body, { protects: this.#protects, clientEncoding })
   }
 
   /** What the client gets in the place of a row or of COPY data; null for the message as it is. */

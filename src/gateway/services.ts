@@ -13,7 +13,7 @@ import type {
 } from '../core/decision.ts'
 import type { PosternError } from '../core/errors.ts'
 import type { TokenId } from '../core/ids.ts'
-import type { CopyFormat, CreatedRelation, Sources, StatementLineage } from '../core/lineage.ts'
+import type { CopyFormat, CopyIn, CreatedRelation, Sources, StatementLineage } from '../core/lineage.ts'
 import type { ClassifiedWrite } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
 import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
@@ -98,6 +98,16 @@ export interface Protects {
   copyMasker(copy: CopyFormat, masks: readonly ColumnMask[], clientEncoding: string): CopyMasks
   /** Whether COPY data can be taken apart in this encoding. */
   canMaskCopy(clientEncoding: string): boolean
+  /** Why the data of a COPY FROM STDIN cannot be looked into under this client_encoding; null where it can. */
+  copyInFault(copyIn: CopyIn, clientEncoding: string): PosternError | null
+  /** Looks for placeholders in what goes to columns that the principal may not see; `where` is such as `line 3`. */
+  inspectCopy(options: {
+    readonly schema: ProtectedSchema
+    readonly copyIn: CopyIn
+    readonly clientEncoding: string
+    readonly isMasked: (column: ColumnKey) => boolean
+    readonly refuse: (column: ColumnKey, where: string) => PosternError
+  }): CopyInspector
   /** The fields of an error or notice without the values that they may show. */
   scrubReport(fields: ReadonlyMap<string, string>, sql: string): Map<string, string>
   readonly isName: IsName
@@ -125,6 +135,15 @@ export type OwnResult = readonly (readonly (string | null)[])[]
 export interface CopyMasks {
   take(data: Buffer): Buffer
   end(): void
+}
+
+/**
+ * What looks into the data of one COPY FROM STDIN, in pieces cut anywhere: what of it may go on, in order, and why nothing
+ * more may. Nothing is given to it after that.
+ */
+export interface CopyInspector {
+  take(data: Buffer): { readonly passes: readonly Buffer[]; readonly refused: PosternError | null }
+  end(): { readonly passes: readonly Buffer[]; readonly refused: PosternError | null }
 }
 
 /** Whose lineage, and what of it the principal may not see. */

@@ -41,6 +41,8 @@ test('what only masking makes is recognised wherever it is written', () => {
   assert.ok(is('[masked]  ', {}))
   assert.ok(is('***', { rule: partial }))
   assert.ok(is('call ****1234 now', { rule: partial, isExact: false }))
+  assert.ok(is('{****1234,****5678}', { rule: partial, type: typeOf(1009, 'A') }))
+  assert.ok(is('(****1234,Leeds)', { rule: partial, type: typeOf(20_003, 'C', 'composite') }))
 })
 
 test('a value of its own is not taken for a placeholder', () => {

@@ -35,6 +35,7 @@ const placeholderCategories: ReadonlySet<string> = new Set(['A', 'B', 'D', 'G', 
 const placeholderTypes: ReadonlySet<number> = new Set([
   17, 27, 28, 29, 114, 142, 774, 829, 1790, 2950, 2970, 3220, 3614, 3615, 3802, 4072, 5038, 5069,
 ])
+const containers: ReadonlySet<string> = new Set(['A', 'C'])
 const redacted = /\[masked\]|5b6d61736b65645d|<masked\/>/i
 // tsvector and tsquery, which keep no brackets.
 const textSearchTypes: ReadonlySet<number> = new Set([3614, 3615])
@@ -67,8 +68,10 @@ function isDistinctive(text: string, { rule, isExact, type }: PlaceholderUse): b
   if (rule.function === 'partial') {
     // Fewer stars where the type is short; what follows them is at most what the rule keeps.
     const [stars = ''] = /^\*+/.exec(trimmed) ?? []
-    if (isExact && stars === trimmed && stars.length > 0) return true
-    if (isExact ? stars.length === 4 && Array.from(trimmed).length <= 4 + rule.keep : text.includes('****')) return true
+    // An array or row is written as one value, and holds several.
+    const isWhole = isExact && !containers.has(type.category)
+    if (isWhole && stars === trimmed && stars.length > 0) return true
+    if (isWhole ? stars.length === 4 && Array.from(trimmed).length <= 4 + rule.keep : text.includes('****')) return true
   }
   if (isPseudonym(text, { isInside: true })) return true
   // Hexadecimal digits of bytea hide a pseudonym's text.

@@ -102,7 +102,11 @@ function isOwnOnly(sources: Sources, own: ColumnKey): boolean {
 }
 
 /** The classified column that a value ends up in: of a view the one that it shows. */
-function storedAs(relation: CatalogRelation, column: CatalogColumn, trace: Trace): { direct: ColumnKey | null } {
+export function storedAs(
+  relation: CatalogRelation,
+  column: CatalogColumn,
+  trace: Trace,
+): { readonly direct: ColumnKey | null } {
   const key = columnKey(relation.oid, column.number)
   if (trace.schema.classification.columns.has(key) && relation.definition === null) return { direct: key }
   if (relation.definition === null) return { direct: null }

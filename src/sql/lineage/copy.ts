@@ -1,14 +1,13 @@
 import type { CatalogRelation } from '../../core/catalog.ts'
-import { columnKey } from '../../core/catalog.ts'
 import type { StatementLineage } from '../../core/lineage.ts'
 import { textsOf } from '../parse-tree.ts'
 import type { Fields } from '../parse-tree.ts'
 import { addCondition } from './conditions.ts'
 import { innerScope } from './context.ts'
 import type { QueryResult, Scope, Trace } from './context.ts'
-import { formatOf } from './copy-options.ts'
+import { formatOf, readingOf } from './copy-options.ts'
 import { traceStored } from './from.ts'
-import { noteTarget } from './assignments.ts'
+import { noteTarget, storedAs } from './assignments.ts'
 import { noteChosen } from './returning.ts'
 import { settleUnits } from './transfer.ts'
 import { allOf, finish, traceQueryNode } from './select.ts'
@@ -19,9 +18,9 @@ import { either, tellsOf, unknownValue } from './value.ts'
 
 /** COPY in all its directions. */
 export function copyStatement(fields: Fields, scope: Scope, trace: Trace): QueryResult | null {
+  if (fields['is_from'] === true) return copyFrom(fields, scope, trace)
   const format = formatOf(fields['options'])
   if (format.isUncertain) trace.hazard('copies in a way that Postern does not know', 'unknown')
-  if (fields['is_from'] === true) return copyFrom(fields, scope, trace)
   const result =
     fields['query'] === undefined ? copyOfTable(fields, scope, trace) : traceQueryNode(fields['query'], scope, trace)
   if (fields['filename'] === undefined && fields['is_program'] !== true) {
@@ -65,16 +64,14 @@ function copyFrom(fields: Fields, scope: Scope, trace: Trace): null {
     trace.hazard('copies from a file or program of the server', 'unknown')
     return null
   }
-  trace.copyIn = copyInOf(target.candidates, textsOf(fields['attlist']), trace)
+  trace.copyIn = copyInOf(target.candidates, fields, trace)
   return null
 }
 
-/** The classified columns by position; null where none is, or where it could be told for no single relation. */
-function copyInOf(
-  candidates: readonly CatalogRelation[],
-  named: readonly string[],
-  trace: Trace,
-): StatementLineage['copyIn'] {
+/** The classified columns by position, and how they are read; null where it could be told for no single relation. */
+function copyInOf(candidates: readonly CatalogRelation[], fields: Fields, trace: Trace): StatementLineage['copyIn'] {
+  const named = textsOf(fields['attlist'])
+  const { forcesNull, forcesNotNull, ...how } = readingOf(fields['options'])
   const [relation, ...others] = candidates
   if (relation === undefined) return null
   if (others.length > 0) {
@@ -86,11 +83,12 @@ function copyInOf(
     named.length === 0
       ? relation.columns.filter((column) => !column.isGenerated)
       : named.map((name) => relation.columns.find((column) => column.name === name))
-  const keys = columns.map((column) => {
-    const key = column === undefined ? null : columnKey(relation.oid, column.number)
-    return key !== null && trace.schema.classification.columns.has(key) ? key : null
+  const filled = columns.map((column) => {
+    const key = column === undefined ? null : storedAs(relation, column, trace).direct
+    if (key === null || column === undefined) return null
+    return { key, forcesNull: forcesNull(column.name), forcesNotNull: forcesNotNull(column.name) }
   })
-  return { relation: relation.oid, columns: keys }
+  return { relation: relation.oid, columns: filled, ...how }
 }
 
 function stored(

@@ -219,7 +219,7 @@ test('COPY says how it writes and into which columns it reads', () => {
   }
   const { copyIn } = shop.tracing.trace('COPY customers (name, email) FROM STDIN')
   assert.deepEqual(
-    copyIn?.columns.map((key) => (key === null ? null : shop.tracing.name(new Set([key])))),
+    copyIn?.columns.map((column) => (column === null ? null : shop.tracing.name(new Set([column.key])))),
     [null, 'email'],
   )
 })
