@@ -29,7 +29,7 @@ export async function checkStoreLocally({ controlStore, databases }: Config): Pr
 
 async function checkStoreFile(file: string): Promise<CheckResult> {
   const failed = (found: string, remedy: string) => ({ what, status: 'failed', found, remedy }) as const
-  const toOwner = 'Give it to the account that runs the gateway; without it nobody can log in.'
+  const toOwner = 'Give it to the account that runs the gateway, which does not start without it.'
   try {
     // Beside the file SQLite makes two more.
     await access(nearestExisting(dirname(file)), constants.W_OK | constants.X_OK)

@@ -45,13 +45,17 @@ const tail = `## Environment
 | variable | used by | meaning |
 |---|---|---|
 | \`POSTERN_CONFIG\` | all | The postern.yaml to use where \`--config\` does not name one. |
-| \`POSTERN_TOKEN\` | token, connect | A token to present; wins over the cache and over a log-in. |
-| \`POSTERN_ISSUER\`, \`POSTERN_CLIENT_ID\` | token, connect | As \`--issuer\` and \`--client-id\`, which win over them. |
+| \`POSTERN_TOKEN\` | token, connect, access | A token to present; wins over the cache and over a log-in. |
+| \`POSTERN_API\` | access | As \`--api\`, which wins over it. |
+| \`POSTERN_ISSUER\`, \`POSTERN_CLIENT_ID\` | token, connect, access | As \`--issuer\` and \`--client-id\`, which win over them. |
 | \`POSTERN_GATEWAY\` | connect | As \`--gateway\`, which wins over it. |
 | \`PGSSLROOTCERT\` | connect | As \`--ca\`, where neither that nor the configuration says more. |
-| \`XDG_CACHE_HOME\` | token, connect | The folder in which tokens are kept (\`postern/\` in it, mode 0700), \`~/.cache\` unless set. |
+| \`XDG_CACHE_HOME\` | token, connect, access | The folder in which tokens are kept (\`postern/\` in it, mode 0700), \`~/.cache\` unless set. |
 | \`NO_COLOR\` | all | Set to anything: no colours. |
-| \`NODE_EXTRA_CA_CERTS\` | token, connect | PEM file of further authorities to trust for the identity provider. |`
+| \`NODE_EXTRA_CA_CERTS\` | token, connect, access | PEM file of further authorities to trust for the identity provider. |
+
+*access* are the commands that talk to the API: requests, approve, deny, withdraw, roles, request, grants, revoke, sessions, and token with
+\`--database\`.`
 
 function placeOf(argument: Argument): string {
   const name = argument.variadic ? `${argument.name()}...` : argument.name()
