@@ -22,9 +22,9 @@ import { Sweep } from './sweep.ts'
 import { issueToken, revokeToken, scramVerifierOf, startSession, verifyToken, type TokenVerifier } from './tokens.ts'
 import type { Work } from './work.ts'
 
-export { compareWithJournal, type Difference, type JournalledChange } from './compare.ts'
+export { compareWithJournal, type JournalledChange } from './compare.ts'
 export type { AccessNotice } from './notices.ts'
-export type { AccessOptions, AccessSettings, LogsAccess } from './options.ts'
+export type { AccessOptions, AccessSettings } from './options.ts'
 export type { TokenVerifier } from './tokens.ts'
 
 /** Requests, approvals, grants and session tokens of one gateway process. */
