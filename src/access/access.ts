@@ -153,6 +153,9 @@ class Service {
     await this.#sweep.run()
     this.#unlisten = store.onChange(() => void this.#follow())
     this.#every(limits.accessSweepMs, () => void this.#sweepQuietly())
+    // What was read has to be read again well before it is too old to count.
+    const rereadMs = Math.ceil(this.#options.settings.storeStalenessMs / 4)
+    if (rereadMs < limits.accessSweepMs) this.#every(rereadMs, () => void this.#follow())
     this.#every(limits.accessUnrecordedPollMs, () => {
       if (this.#feed.isWaiting) void this.#follow()
     })
