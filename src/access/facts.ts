@@ -23,7 +23,7 @@ export function momentOf(atMs: number): string {
 
 /** Of a request that was opened. */
 export function openedFacts(request: RequestRecord): Facts {
-  const { id, kind, requester, reason, requirements, expiresAtMs } = request
+  const { id, kind, requester, reason, requirements, createdAtMs, expiresAtMs } = request
   return {
     request: id,
     kind,
@@ -31,6 +31,7 @@ export function openedFacts(request: RequestRecord): Facts {
     requester: partyFacts(requester),
     reason,
     requirements: requirements.map(requirementFacts),
+    createdAt: momentOf(createdAtMs),
     expiresAt: momentOf(expiresAtMs),
     ...aboutFacts(request),
   }
@@ -42,15 +43,16 @@ export function answeredFacts(request: RequestRecord, approval: Approval): Facts
   return {
     request: request.id,
     kind: request.kind,
-    answer: approval.answer,
-    by: partyFacts(approval.approver),
-    groups: [...approval.groups],
-    comment: approval.comment,
-    via: approval.via,
+    ...approvalFacts(approval),
     state: state.state,
     ...(state.state === 'approved' && { goodUntil: momentOf(state.goodUntilMs) }),
     ...bindingFacts(request),
   }
+}
+
+/** What was answered, by whom. */
+export function approvalFacts({ answer, approver, groups, comment, via, atMs }: Approval): Facts {
+  return { answer, by: partyFacts(approver), groups: [...groups], comment, via, answeredAt: momentOf(atMs) }
 }
 
 /** Of a request that ended: used, granted, denied, expired or withdrawn. */
@@ -64,6 +66,7 @@ export function closedFacts(request: RequestRecord): Facts {
     ...(state.state === 'denied' && { by: partyFacts(state.by), comment: state.comment }),
     ...(state.state === 'withdrawn' && { why: state.why }),
     ...(state.state === 'granted' && { grant: state.grant }),
+    ...(state.state !== 'pending' && { closedAt: momentOf(state.atMs) }),
     ...bindingFacts(request),
   }
 }
@@ -104,6 +107,7 @@ export function grantEndedFacts(grant: Grant, reason: string | null): Facts {
     why: grant.ended?.why ?? null,
     by: grant.ended?.by === null || grant.ended === null ? null : partyFacts(grant.ended.by),
     reason,
+    endedAt: grant.ended === null ? null : momentOf(grant.ended.atMs),
   }
 }
 
@@ -117,6 +121,7 @@ export function reviewedFacts(grant: Grant): Facts {
     outcome: review?.outcome ?? null,
     by: review === null ? null : partyFacts(review.by),
     comment: review?.comment ?? null,
+    reviewedAt: review === null ? null : momentOf(review.atMs),
   }
 }
 
@@ -125,10 +130,14 @@ export function tokenFacts(token: SessionToken): Facts {
   return {
     token: token.id,
     principal: partyFacts(token.principal),
+    // Sessions that it opens are decided for with these.
+    groups: [...token.principal.groups],
+    authenticationMethods: [...token.principal.authenticationMethods],
     role: token.role,
     grant: token.grant,
     database: token.database,
     isSingleSession: token.isSingleSession,
+    issuedAt: momentOf(token.issuedAtMs),
     expiresAt: momentOf(token.expiresAtMs),
   }
 }
@@ -139,6 +148,7 @@ export function tokenEndedFacts(token: SessionToken): Facts {
     token: token.id,
     principal: partyFacts(token.principal),
     why: token.ended?.why ?? null,
+    endedAt: token.ended === null ? null : momentOf(token.ended.atMs),
     session: token.session,
   }
 }
@@ -175,6 +185,7 @@ function aboutFacts(request: RequestRecord): Facts {
   return {
     database: request.database,
     session: request.session,
+    gateway: request.gateway,
     clientAddress: request.clientAddress,
     ...bindingFacts(request),
     command: request.about.command,
