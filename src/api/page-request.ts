@@ -1,6 +1,13 @@
 import { html } from 'hono/html'
 import type { AnsweredRequest } from '../core/access-service.ts'
-import type { Approval, ApprovalRequirement, Party, RequestRecord, StatementRequestRecord } from '../core/access.ts'
+import type {
+  AccessRole,
+  Approval,
+  ApprovalRequirement,
+  Party,
+  RequestRecord,
+  StatementRequestRecord,
+} from '../core/access.ts'
 import { limits } from '../core/limits.ts'
 import { csrfField, layout, sentence, type Reader } from './page-layout.ts'
 import { statementFacts, statementSection, transactionFacts } from './page-statement.ts'
@@ -13,6 +20,8 @@ export interface RequestView {
   readonly answered: AnsweredRequest
   /** Null for requests of access roles. */
   readonly shown: ShownStatement | null
+  /** What is asked for; null for statements, and where there is no such access role any more. */
+  readonly role: AccessRole | null
   readonly may: { readonly may: true } | { readonly may: false; readonly why: string }
   readonly isOwn: boolean
   readonly reader: Reader
@@ -32,7 +41,7 @@ export function requestPage(view: RequestView): Html {
           <div class="card">
             <dl>
               ${actors(request.requester)} ${reason(request)}
-              ${request.kind === 'statement' ? statementFacts(request) : nothing} ${askedBy(request)}
+              ${request.kind === 'statement' ? statementFacts(request) : nothing} ${askedBy(request, view.role)}
               ${request.kind === 'statement' ? transactionFacts(request) : nothing}
             </dl>
           </div>
@@ -130,10 +139,19 @@ function reason(request: RequestRecord): Html {
     </dd>`
 }
 
-function askedBy(request: RequestRecord): Html {
+function askedBy(request: RequestRecord, role: AccessRole | null): Html {
   if (request.kind === 'access') {
     return html`<dt>Role</dt>
-      <dd class="strong">${line(request.role)}</dd>
+      <dd>
+        <span class="strong">${line(request.role)}</span>
+        ${role === null || role.description === '' ? nothing : html`<br /><span class="muted">${line(role.description)}</span>`}
+      </dd>
+      ${
+        role === null
+          ? nothing
+          : html`<dt>Where</dt>
+              <dd>${line(role.databases?.join(', ') ?? 'all databases')}</dd>`
+      }
       <dt>Needs</dt>
       <dd>${needs(request.requirements)}</dd>`
   }

@@ -92,8 +92,8 @@ export function transactionFacts({ about }: StatementRequestRecord): Html {
     <dd>
       ${
         locks.length === 0
-          ? 'A transaction is open while it waits; it has locked nothing that is known.'
-          : html`A transaction is open while it waits. It has locked ${list(locks)}: others may have to wait.`
+          ? 'A transaction is open while it waits; it holds no lock that is known.'
+          : html`A transaction is open while it waits. It holds ${list(locks)}: others may have to wait.`
       }
     </dd>`
 }

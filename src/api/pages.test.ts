@@ -28,3 +28,13 @@ test('a log-in takes the visitor back to the request they came for', async () =>
   assert.match(await (await dana.get(answered.headers.get('location') ?? '')).text(), /You said yes/)
   assert.equal(on.access.filed.get(id)?.request.state.state, 'approved')
 })
+
+test('whoever is asked for an access role is told what it is for and where it holds', async () => {
+  const wish = { role: 'support-lead', durationMs: 3_600_000, reason: 'INC-1' }
+  const { request } = await on.access.ask(await on.principal(alice), wish)
+  const dana = visitor(on.api.url)
+  await logIn(dana, 'u-1002', `/r/${request.id}`)
+  const page = await (await dana.get(`/r/${request.id}`)).text()
+  assert.match(page, /Sees the e-mail addresses of customers/)
+  assert.match(page, /<dt>Where<\/dt>\s*<dd>(?:<[^>]+>)*(?:shop|all databases)/)
+})

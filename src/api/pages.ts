@@ -52,6 +52,7 @@ export function createPages(callers: Callers, login: ApiLogin | null): Hono<ApiE
       shown: request.kind === 'statement' ? shownStatement(request, viewerOf(by, callers)) : null,
       may: access.mayAnswer(by, answered),
       isOwn: request.requester.issuer === by.issuer && request.requester.subject === by.subject,
+      role: request.kind === 'access' ? (access.roles.get(request.role) ?? null) : null,
       reader: readerOf(c),
       nowMs: services.now(),
     }
