@@ -49,6 +49,8 @@ export async function openDatabases(config: Config, opening: Opening): Promise<R
     const { labels, role, showsIdentity } = database
     const resource = { name, labels }
     const explain = createExplainer({
+      // What a session's own role may make, planning would compute as the service role.
+      plans: !database.usesEphemeralRoles,
       connect: (signal) => connect(ownStartUp, signal),
       onFailed: (error) =>
         opening.log.warn({ database: name, err: error }, 'PostgreSQL could not be asked what a statement would do'),

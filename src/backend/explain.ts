@@ -1,8 +1,9 @@
 import { limits } from '../core/limits.ts'
+import { isPlannedWithoutCode, type Planned } from './plannable.ts'
 import { createQueryClient, type QueryClient, type QueryConnection } from './query.ts'
 
 /** What is asked of PostgreSQL about a statement that waits for somebody to agree to it. */
-export interface ExplainedStatement {
+export interface ExplainedStatement extends Planned {
   /** One statement that EXPLAIN takes; null where there is nothing to plan. */
   readonly sql: string | null
   readonly hasParameters: boolean
@@ -24,11 +25,13 @@ const nothing: Explanation = { estimate: null, locks: [] }
 /**
  * Asks about statements over connections of its own, a few at a time; whoever comes while many wait is told nothing, so
  * that a crowd of waiting statements does not become a crowd of connections. Nothing is run: a plan is made, in a
- * transaction that may only read. Never rejects.
+ * transaction that may only read, and only where that computes nothing but what is PostgreSQL's own. Never rejects.
  */
 export function createExplainer(options: {
   readonly connect: (signal: AbortSignal) => Promise<QueryConnection>
   readonly onFailed: (error: unknown) => void
+  /** Whether statements are planned; false where sessions may do less than the role that asks. */
+  readonly plans: boolean
 }): { explain(asked: ExplainedStatement): Promise<Explanation> } {
   const queue: (() => void)[] = []
   let underWay = 0
@@ -53,7 +56,10 @@ export function createExplainer(options: {
       try {
         const client = createQueryClient(await options.connect(signal), { signal, rowsBytesMax: 4 * 1024 * 1024 })
         try {
-          return { locks: await locksOf(client, asked.processId), estimate: await estimateOf(client, asked) }
+          return {
+            locks: await locksOf(client, asked.processId),
+            estimate: options.plans ? await estimateOf(client, asked) : null,
+          }
         } finally {
           client.close()
         }
@@ -82,16 +88,15 @@ async function locksOf(client: QueryClient, processId: number): Promise<readonly
 
 async function estimateOf(
   client: QueryClient,
-  { sql, hasParameters, searchPath }: ExplainedStatement,
+  { sql, hasParameters, searchPath, relations, functions }: ExplainedStatement,
 ): Promise<Explanation['estimate']> {
   if (sql === null || searchPath === null) return null
-  const path = searchPath.map((name) => `"${name.replaceAll('"', '""')}"`).join(', ')
   try {
     await client.query('BEGIN READ ONLY')
     // The text was analysed as one statement under this setting.
     await client.query('SET LOCAL standard_conforming_strings = on')
     await client.query(`SET LOCAL statement_timeout = ${String(limits.explainMsMax / 2)}`)
-    await client.query(`SELECT pg_catalog.set_config('search_path', ${literal(path)}, true)`)
+    if (!(await isPlannedWithoutCode(client, { relations, functions, searchPath }))) return null
     // Parameters have no values here: a generic plan is one that does without.
     const rows = await client.query(`EXPLAIN (FORMAT JSON${hasParameters ? ', GENERIC_PLAN' : ''}) ${sql}`)
     return estimateIn(rows.map(([line]) => line ?? '').join('\n'))
@@ -99,10 +104,6 @@ async function estimateOf(
     // A statement that PostgreSQL will refuse anyway, or a server that knows no generic plans.
     return null
   }
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
 }
 
 /** The rows that the topmost node works on: those that it is given, where it writes. */

@@ -6,7 +6,7 @@ import type { Wanted } from './approvals.ts'
 import type { Needs } from './needs.ts'
 import type { PreparedStatement } from './operations.ts'
 import type { Protected } from './protection.ts'
-import { namesOfRelations, parametersOf } from './record.ts'
+import { approvableParametersOf, namesOfRelations, parametersOf } from './record.ts'
 import type { Explains } from './services.ts'
 import type { StatementWay } from './statement.ts'
 import type { Bind } from '../wire/frontend.ts'
@@ -73,15 +73,24 @@ async function describe(run: Run, from: FactSources): Promise<StatementFacts> {
   const raw = sql + preparedAs
   const redacted = statements.map(({ statement }) => way.redactedText(statement)).join(';\n') + redactedAs
   const [only] = statements
-  const parametersBy = (redact: (text: string) => string): readonly (string | null)[] =>
-    bound === null ? [] : (JSON.parse(parametersOf(bound.bind, bound.prepared, redact)) as (string | null)[])
   const redact = only === undefined ? (text: string) => text : way.parameterRedactionOf(only.statement)
-  const parameters = parametersBy((text) => text)
-  const redactedParameters = parametersBy(redact)
-  const isAlike = parameters.every((text, index) => text === redactedParameters[index])
+  // Nobody agrees to what was cut off; who may not see the values sees no more of them than the record has.
+  const parameters = bound === null ? [] : approvableParametersOf(bound.bind, bound.prepared)
+  const redactedParameters =
+    bound === null ? [] : (JSON.parse(parametersOf(bound.bind, bound.prepared, redact)) as (string | null)[])
+  const isAlike =
+    parameters.length === redactedParameters.length &&
+    parameters.every((text, index) => text === redactedParameters[index])
   const isPlannable = statements.length === 1 && only !== undefined && isHarmlessToPlan(only.statement)
   const searchPath = exchange.settings.isSettled ? exchange.settings.searchPath : null
-  const asked = { sql: isPlannable ? sql : null, hasParameters: parameters.length > 0, searchPath, processId }
+  const asked = {
+    sql: isPlannable ? sql : null,
+    hasParameters: parameters.length > 0,
+    relations: only?.statement.commands.flatMap(({ relations }) => relations) ?? [],
+    functions: only?.statement.functions ?? [],
+    searchPath,
+    processId,
+  }
   const { estimate, locks } = (await explain?.explain(asked)) ?? { estimate: null, locks: [] }
   return {
     sql: raw === redacted ? null : raw,

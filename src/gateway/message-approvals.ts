@@ -1,10 +1,13 @@
+import { isAscii } from 'node:buffer'
 import { limits } from '../core/limits.ts'
 import { PosternError } from '../core/errors.ts'
 import type { StatementAnalysis } from '../core/statement.ts'
 import { type FactSources, type Run, situationOf, wantedOf } from './approval-facts.ts'
 import type { SessionApprovals, Sought } from './approvals.ts'
+import { readStatementText } from './lexing.ts'
 import type { Needs, Ticket } from './needs.ts'
 import type { Portal } from './operations.ts'
+import { approvableParametersOf } from './record.ts'
 import { refusalOf } from './refusal.ts'
 import type { Allowed } from './statement-parts.ts'
 
@@ -37,6 +40,7 @@ export class ApprovalsOfMessages {
     if (this.#isUncertain) return 'hold'
     const sql = text.sql.toString('utf8')
     if (sql.length > limits.approvalTextCharsMax) return tooLong(sql.length)
+    if (readStatementText(text.sql, this.#sources.exchange.settings).uncertain !== null) return unreadable()
     const ownNames = new Set<string>()
     const statements = text.statements.map((statement, index) => {
       const { executes, prepares } = statement.names
@@ -57,6 +61,10 @@ export class ApprovalsOfMessages {
     const { sql } = prepared.statement
     const size = bind.parameters.reduce((sum, bytes) => sum + (bytes?.length ?? 0), sql.length)
     if (size > limits.approvalTextCharsMax) return tooLong(size)
+    const { settings } = this.#sources.exchange
+    const texts = settings.clientEncoding === 'UTF8' ? [] : approvableParametersOf(bind, prepared)
+    const isReadable = texts.every((text) => text === null || isAscii(Buffer.from(text)))
+    if (!isReadable || readStatementText(Buffer.from(sql), settings).uncertain !== null) return unreadable()
     const run: Run = { needs, sql, statements: [this.#part(prepared.statement, allowed)], bound: { bind, prepared } }
     return this.#approvals.seek(wantedOf(run, this.#sources))
   }
@@ -82,6 +90,18 @@ export class ApprovalsOfMessages {
 
   #part(statement: StatementAnalysis, allowed: Allowed | undefined): Run['statements'][number] {
     return { statement, protection: allowed?.protection ?? null, means: this.#meaningOf(statement) }
+  }
+}
+
+/** PostgreSQL would read other characters than the approver is shown. */
+function unreadable(): { readonly refusal: ReturnType<typeof refusalOf> } {
+  return {
+    refusal: refusalOf(
+      new PosternError('feature_refused', 'an approver could not be shown this as PostgreSQL reads it', {
+        detail: 'How it is read depends on client_encoding or standard_conforming_strings.',
+        hint: "SET client_encoding = 'UTF8' and standard_conforming_strings = on, and send it again.",
+      }),
+    ),
   }
 }
 

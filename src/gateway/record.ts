@@ -196,6 +196,26 @@ export function parametersOf(bind: Bind, prepared: PreparedStatement, redact: Re
   return JSON.stringify(texts)
 }
 
+/**
+ * The parameters of a Bind as somebody has to look at them who agrees to them: all of each. What decoding might cut is
+ * shown by its bytes.
+ */
+export function approvableParametersOf(
+  { parameters, parameterFormats }: Bind,
+  { parameterTypes }: Pick<PreparedStatement, 'parameterTypes'>,
+): readonly (string | null)[] {
+  return parameters.map((bytes, index) => {
+    const format = formatAt(parameterFormats, index) === 1 ? 1 : 0
+    const typeOid = parameterTypes[index] ?? 0
+    const text = decodeParameter(bytes, format, typeOid)
+    if (bytes === null || text === null || format === 0 || neverCut.has(typeOid)) return text
+    return text.length < limits.recordedParameterCharsMax ? text : `\\x${bytes.toString('hex')}`
+  })
+}
+
+/** Types that are their text in binary as well: name, text, json, xml, unknown, bpchar, varchar, jsonb. */
+const neverCut: ReadonlySet<number> = new Set([19, 25, 114, 142, 705, 1042, 1043, 3802])
+
 function recordedParameter(
   bytes: Buffer | null,
   as: { readonly format: 0 | 1; readonly typeOid: number; readonly redact: RedactsParameter },

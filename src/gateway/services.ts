@@ -16,7 +16,7 @@ import type { TokenId } from '../core/ids.ts'
 import type { CopyFormat, CopyIn, CreatedRelation, Sources, StatementLineage } from '../core/lineage.ts'
 import type { ClassifiedWrite } from '../core/lineage.ts'
 import type { Principal } from '../core/principal.ts'
-import type { StatementAnalysis, TextAnalysis } from '../core/statement.ts'
+import type { RelationName, StatementAnalysis, TextAnalysis } from '../core/statement.ts'
 import type { FieldDescription } from '../wire/backend.ts'
 
 /*
@@ -193,6 +193,8 @@ export interface Explains {
     /** One statement; null where there is nothing to plan. */
     readonly sql: string | null
     readonly hasParameters: boolean
+    readonly relations: readonly RelationName[]
+    readonly functions: readonly string[]
     readonly searchPath: readonly string[] | null
     /** The backend whose locks are asked for. */
     readonly processId: number
