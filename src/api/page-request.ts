@@ -41,8 +41,8 @@ export function requestPage(view: RequestView): Html {
           <div class="card">
             <dl>
               ${actors(request.requester)} ${reason(request)}
-              ${request.kind === 'statement' ? statementFacts(request) : nothing} ${askedBy(request, view.role)}
-              ${request.kind === 'statement' ? transactionFacts(request) : nothing}
+              ${request.kind === 'statement' && shown !== null ? statementFacts(request, shown) : nothing}
+              ${askedBy(request, view.role)} ${request.kind === 'statement' ? transactionFacts(request) : nothing}
             </dl>
           </div>
           ${request.kind === 'statement' && shown !== null ? statementSection(request, shown) : nothing}

@@ -63,17 +63,16 @@ export function statementText(shown: ShownStatement): string {
 }
 
 /** What the statement touches and does, as entries of a list of facts. */
-export function statementFacts(request: StatementRequestRecord): Html {
+export function statementFacts(request: StatementRequestRecord, { estimate }: Pick<ShownStatement, 'estimate'>): Html {
   const { about } = request
   return html`<dt>Tables</dt>
     <dd>${about.relations.length === 0 ? 'none that are known' : list(about.relations)}</dd>
     <dt>Rows</dt>
     <dd>
       ${
-        about.estimate === null
+        estimate === null
           ? html`<span class="muted">no estimate</span>`
-          : html`<span class="strong">about ${number(about.estimate.rows)}</span>
-              <span class="muted">(an estimate)</span>`
+          : html`<span class="strong">about ${number(estimate.rows)}</span> <span class="muted">(an estimate)</span>`
       }
     </dd>
     ${

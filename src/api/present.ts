@@ -1,6 +1,14 @@
 import type { z } from '@hono/zod-openapi'
 import type { AccessService, AnsweredRequest } from '../core/access-service.ts'
-import type { AccessRole, Grant, RequestState, SessionRecord, StatementRequestRecord } from '../core/access.ts'
+import {
+  type AccessRole,
+  type Grant,
+  type Party,
+  type RequestState,
+  type SessionRecord,
+  type StatementRequestRecord,
+  subjectKey,
+} from '../core/access.ts'
 import { formatDuration } from '../core/duration.ts'
 import { assertNever } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
@@ -24,6 +32,8 @@ export interface ShownStatement {
   readonly sql: string
   readonly parameters: readonly (string | null)[]
   readonly isRedacted: boolean
+  /** What the planner expects; null for who asks where it could tell of values that they may not see. */
+  readonly estimate: { readonly rows: number; readonly cost: number } | null
 }
 
 /** Shows a request to a viewer; the statement with its values only to who may see them. */
@@ -71,17 +81,21 @@ export function shownStatement(
   request: StatementRequestRecord,
   { by, maySeeRaw }: Pick<Viewer, 'by' | 'maySeeRaw'>,
 ): ShownStatement {
-  const { sql, redacted, parameters, redactedParameters } = request.about
-  if (maySeeRaw(by, request) && (sql !== null || parameters !== null)) {
-    return { sql: sql ?? redacted, parameters: parameters ?? redactedParameters, isRedacted: false }
+  const { sql, redacted, parameters, redactedParameters, columns } = request.about
+  const seesAll = maySeeRaw(by, request)
+  // How many rows a comparison finds says which values there are, and asking costs nothing but a withdrawal.
+  const isTold = columns.length === 0 || seesAll || !isOfRequester(by, request.requester)
+  const estimate = isTold ? request.about.estimate : null
+  if (seesAll && (sql !== null || parameters !== null)) {
+    return { sql: sql ?? redacted, parameters: parameters ?? redactedParameters, isRedacted: false, estimate }
   }
   // The text with its values is there only where it differs, and gone once the request has ended.
   const isOver = request.state.state !== 'pending' && request.state.state !== 'approved'
   const differs =
     (sql !== null && sql !== redacted) ||
     (parameters !== null && !isDeepEqual(parameters, redactedParameters)) ||
-    (isOver && request.about.columns.length > 0)
-  return { sql: redacted, parameters: redactedParameters, isRedacted: differs }
+    (isOver && columns.length > 0)
+  return { sql: redacted, parameters: redactedParameters, isRedacted: differs, estimate }
 }
 
 /** A grant; `nowMs` says nothing of its end, which is a matter of record. */
@@ -147,6 +161,12 @@ export function meJson(by: Principal, roles: ReadonlyMap<string, AccessRole>): z
   }
 }
 
+/** Whether it is who asks, or who acts for them. */
+function isOfRequester(by: Principal, requester: Party): boolean {
+  const theirs = new Set([requester, ...requester.actors].map(subjectKey))
+  return by.name === requester.name || [by, ...by.actors].some((subject) => theirs.has(subjectKey(subject)))
+}
+
 function statementJson(request: StatementRequestRecord, viewer: Viewer): NonNullable<RequestJson['statement']> {
   const { about } = request
   const shown = shownStatement(request, viewer)
@@ -158,7 +178,7 @@ function statementJson(request: StatementRequestRecord, viewer: Viewer): NonNull
     isRedacted: shown.isRedacted,
     relations: [...about.relations],
     tags: [...about.tags],
-    estimate: about.estimate === null ? null : { rows: about.estimate.rows, cost: about.estimate.cost },
+    estimate: shown.estimate === null ? null : { rows: shown.estimate.rows, cost: shown.estimate.cost },
     transaction: { isOpen: about.transaction.isOpen, locks: [...about.transaction.locks] },
     policies: about.policies.map(({ id, advice }) => ({ id, advice })),
     clientAddress: request.clientAddress,

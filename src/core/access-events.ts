@@ -40,9 +40,12 @@ export interface EventStatement {
   readonly command: string
   /** The text without the values that classified columns are compared with or set to; chat shows it, webhooks do not. */
   readonly redacted: string
+  /** Parameters in the same way; chat shows them, webhooks do not. */
+  readonly redactedParameters: readonly (string | null)[]
   readonly relations: readonly string[]
   readonly tags: readonly string[]
   readonly policies: readonly string[]
+  /** Null also where it could tell of values in classified columns. */
   readonly estimatedRows: number | null
   readonly isTransactionOpen: boolean
 }
@@ -161,16 +164,17 @@ function aboutOf(request: RequestRecord): EventStatement | EventWish {
     return { kind, role, durationMs, extends: extended }
   }
   const { kind, database, about } = request
-  const { redacted, command, relations, tags, policies, estimate, transaction } = about
+  const { redacted, redactedParameters, command, relations, tags, policies, estimate, columns, transaction } = about
   return {
     kind,
     database,
     command,
     redacted,
+    redactedParameters,
     relations,
     tags,
     policies: policies.map((policy) => policy.id),
-    estimatedRows: estimate?.rows ?? null,
+    estimatedRows: columns.length === 0 ? (estimate?.rows ?? null) : null,
     isTransactionOpen: transaction.isOpen,
   }
 }

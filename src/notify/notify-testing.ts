@@ -73,6 +73,7 @@ export function statementRequest(changes: Partial<EventRequest> = {}): EventRequ
       database: 'shop',
       command: 'DELETE',
       redacted: 'DELETE FROM refunds',
+      redactedParameters: [],
       relations: ['public.refunds'],
       tags: [],
       policies: ['delete-without-where'],

@@ -1,4 +1,4 @@
-import type { AccessEvent, EventParty, EventRequest } from '../core/access-events.ts'
+import type { AccessEvent, EventParty, EventRequest, EventStatement } from '../core/access-events.ts'
 import { assertNever } from '../core/errors.ts'
 import { formatDuration } from '../core/duration.ts'
 import { slackLine, slackStatement } from './slack-text.ts'
@@ -31,7 +31,7 @@ export function requestMessage(
   const { request } = event
   const { about } = request
   const who = partyText(request.requester)
-  const statement = about.kind === 'statement' ? slackStatement(about.redacted) : null
+  const statement = about.kind === 'statement' ? slackStatement(statementText(about)) : null
   const title =
     about.kind === 'statement'
       ? `${who} waits to run ${about.command} in ${about.database}`
@@ -106,6 +106,16 @@ export function denialView(request: string, metadata: string): unknown {
     ],
   }
 }
+
+/** The text with the values for its placeholders: without them it says little. */
+function statementText({ redacted, redactedParameters }: EventStatement): string {
+  const values = redactedParameters.map((value, index) => `\n-- $${String(index + 1)} = ${JSON.stringify(value)}`)
+  // What the record cuts is not there in full.
+  const isCut = redactedParameters.some((value) => value !== null && cutValue.test(value))
+  return isCut ? '' : redacted + values.join('')
+}
+
+const cutValue = /(?:… \(\d+ bytes in all\)|^\(\d+ more not recorded\))$/u
 
 function isUndecided(event: Extract<AccessEvent, { readonly type: 'request_answered' }>): boolean {
   return !event.isApproved && event.answer.answer === 'approve'
