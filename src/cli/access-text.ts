@@ -118,17 +118,37 @@ export function timeText(atMs: number): string {
 function statementText(statement: ShownStatement, style: TextStyle): string {
   const { cyan, yellow } = pc.createColors(style.isColoured)
   const bar = { first: '  │ ', next: '  ┆ ' }
-  const lines = statement.sql.split(/\r\n|\r|\n/u).flatMap((line) => wrapped(line, style.width, bar))
+  const lines = withoutGaps(statement.sql.split(/\r\n|\r|\n/u).flatMap((line) => wrapped(line, style.width, bar)))
   const parameters = statement.parameters.flatMap((value, index) => {
     const name = `$${String(index + 1)} = `
     // One line each: where a value has line breaks, they are shown as such.
-    return wrapped(`${name}${value === null ? 'NULL' : JSON.stringify(value)}`, style.width, bar)
+    return withoutGaps(wrapped(`${name}${value === null ? 'NULL' : JSON.stringify(value)}`, style.width, bar))
   })
   const withheld = statement.isRedacted ? [yellow('  Values are withheld from you.')] : []
   return [lines.map(cyan).join('\n'), ...(parameters.length === 0 ? [] : [parameters.join('\n')]), ...withheld].join(
     '\n\n',
   )
 }
+
+/** Lines with nothing to be seen in them, thousands of which would push what is before them off the screen, are counted. */
+function withoutGaps(lines: readonly string[]): string[] {
+  const kept: string[] = []
+  let empty = 0
+  const endGap = (): void => {
+    if (empty > emptyLinesMax) kept.push(`  … ${String(empty - emptyLinesMax)} empty lines are left out here`)
+    empty = 0
+  }
+  for (const line of lines) {
+    if (unseenLine.test(line)) empty += 1
+    else endGap()
+    if (empty <= emptyLinesMax) kept.push(line)
+  }
+  endGap()
+  return kept
+}
+
+const emptyLinesMax = 2
+const unseenLine = /^ {2}[│┆][\s\u034f\u115f\u1160\u2800\u3164\uffa0]*$/u
 
 function factsOf(request: ShownRequest, nowMs: number): readonly (readonly [string, string])[] {
   const { statement, access, requirements, approvals, outcome } = request
