@@ -216,6 +216,7 @@ class Door implements Gateway {
       this.#sessions.delete(session)
       this.#cancelKeys.withdraw(key)
       backend.socket.destroy()
+      this.#services.access?.sessionEnded(session.id, Date.now())
       this.#release(loggedIn)
       throw error
     }
