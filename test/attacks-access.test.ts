@@ -260,6 +260,23 @@ describe('what an approver is shown', () => {
     await dana.deny(id)
   })
 
+  test('says where names are looked for, where that is not where they seem to be', async () => {
+    const client = await connect(sandbox)
+    const usual = await waiting(client, () => client.query('DELETE FROM orders'))
+    assert.deepEqual((await dana.request(usual.id)).statement?.relations, ['orders'])
+    await deny(dana, usual)
+    await client.query('SET search_path = scratch, public')
+    const unusual = await waiting(client, () => client.query('DELETE FROM orders USING public.customers'))
+    const shown = (await dana.request(unusual.id)).statement?.relations
+    assert.deepEqual(shown, ['orders (search_path: scratch, public)', 'public.customers'])
+    await deny(dana, unusual)
+    const options = await sandbox.connect(alice, { options: '-c search_path=scratch,public' })
+    clients.push(options)
+    const begun = await waiting(options, () => options.query('DELETE FROM orders'))
+    assert.deepEqual((await dana.request(begun.id)).statement?.relations, ['orders (search_path: scratch, public)'])
+    await deny(dana, begun)
+  })
+
   const codeOf = async (raw: RawClient): Promise<string> => {
     const frames = await raw.until(backend.ReadyForQuery)
     const error = frames.find(({ type }) => type === backend.ErrorResponse)

@@ -98,7 +98,7 @@ async function describe(run: Run, from: FactSources): Promise<StatementFacts> {
     command: needs.command,
     parameters: isAlike ? null : parameters,
     redactedParameters,
-    relations: [...new Set(statements.flatMap(({ statement, means }) => namesOfRelations(means ?? statement)))],
+    relations: [...new Set(statements.flatMap(({ statement, means }) => relationsOf(means ?? statement, exchange)))],
     tags: [...new Set(statements.flatMap(({ protection }) => protection?.tags ?? []))],
     columns: [...new Set(statements.flatMap(({ protection }) => columnsOf(protection)))],
     estimate,
@@ -106,6 +106,19 @@ async function describe(run: Run, from: FactSources): Promise<StatementFacts> {
     transaction: { isOpen: exchange.transactionStatus !== 'I' || !exchange.isStalled || locks.length > 0, locks },
     policies: needs.policies.map(({ id, advice }) => ({ id, advice })),
   }
+}
+
+/** The relations by name; with where they are looked for if that is not where a reader of the text would expect them. */
+function relationsOf(statement: StatementAnalysis, { settings }: FactSources['exchange']): readonly string[] {
+  const path = settings.unusualSearchPath
+  const names = namesOfRelations(statement)
+  if (path === null) return names
+  const unqualified = new Set(
+    statement.commands.flatMap(({ relations }) =>
+      relations.filter(({ schema }) => schema === null).map(({ name }) => name),
+    ),
+  )
+  return names.map((name) => (unqualified.has(name) ? `${name} (search_path: ${path})` : name))
 }
 
 /** Planning computes what it takes for constant: a function that nobody knows could do anything while nobody has agreed. */

@@ -51,6 +51,14 @@ export class SessionSettings implements LexingSettings {
     return this.#searchPath
   }
 
+  /** The search path in words where it is not the one that everybody expects; null where it is, or is not known. */
+  get unusualSearchPath(): string | null {
+    const path = this.#searchPath
+    if (path === null || (path.at(-1) === 'public' && path.every((name) => name === 'public' || name === this.#role)))
+      return null
+    return path.length === 0 ? 'none' : path.join(', ')
+  }
+
   get application(): string {
     return this.#application
   }
