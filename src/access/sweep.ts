@@ -24,6 +24,7 @@ export class Sweep {
   #lost: ReadonlySet<GatewayId> = new Set()
   #touchedAtMs = -Infinity
   #lookedAtMs: number | null = null
+  #pruneAtMs: number | null = null
   #running: Promise<void> | null = null
 
   constructor(scene: Scene, { ledger, statements }: { ledger: Ledger; statements: StatementRequests }) {
@@ -62,6 +63,7 @@ export class Sweep {
       async () => this.#endGrants(),
       async () => this.#endTokens(),
       async () => this.#endSessionsOfLost(),
+      async () => this.#prune(),
     ]
     for (const step of steps) {
       try {
@@ -183,5 +185,22 @@ export class Sweep {
         }
       })
     }
+  }
+
+  /** What is kept no longer goes, a batch at each sweep while there is more, then about hourly. */
+  async #prune(): Promise<void> {
+    const { options, settings } = this.#scene
+    const nowMs = this.#scene.now()
+    // One due much later than that was set before the clock went back.
+    this.#pruneAtMs = Math.min(this.#pruneAtMs ?? nowMs + limits.pruneFirstMs, nowMs + limits.pruneIntervalMs)
+    if (nowMs < this.#pruneAtMs) return
+    const removed = await options.store.prune({
+      by: options.gateway,
+      aliveSinceMs: settings.isOnlyGateway === true ? nowMs + 1 : nowMs - limits.gatewayLostMs,
+      endedBeforeMs: nowMs - limits.endedKeptMs,
+      notSeenSinceMs: nowMs - limits.gatewayKeptMs,
+      rowsMax: limits.prunedRowsMax,
+    })
+    if (removed < limits.prunedRowsMax) this.#pruneAtMs = nowMs + limits.pruneIntervalMs
   }
 }

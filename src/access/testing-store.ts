@@ -109,6 +109,14 @@ export function createTestingStore(): TestingStore {
       check()
       tables.gateways.set(gateway, atMs)
     },
+    prune: async ({ endedBeforeMs, rowsMax }) =>
+      inTurn(async () => {
+        check()
+        const over = [...tables.sessions.values()].filter(({ endedAtMs }) => (endedAtMs ?? Infinity) < endedBeforeMs)
+        const removed = over.slice(0, rowsMax)
+        for (const { id } of removed) tables.sessions.delete(id)
+        return removed.length
+      }),
     onChange: (listener) => {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -190,6 +198,11 @@ function readsOf(tables: Tables): StoreReads {
       ),
     revocations: async () => structuredClone(tables.revocations),
     gatewaysNotSeenSince: async (atMs) => [...tables.gateways].filter(([, seen]) => seen < atMs).map(([id]) => id),
+    idsAfter: async (of, after, limit) => {
+      const ids = [...tables[of].keys()].sort()
+      return ids.filter((id) => after === null || id > after).slice(0, limit)
+    },
+    lastChange: async () => tables.changes.at(-1)?.seq ?? 0,
   }
 }
 

@@ -50,6 +50,22 @@ export interface GrantFilter {
   readonly limit?: number
 }
 
+/** What is kept by an id of its own, and spoken of by changes. */
+export type Identified = 'requests' | 'grants' | 'tokens'
+
+/** What is no longer needed, and who sees to it. */
+export interface Pruning {
+  readonly by: GatewayId
+  /** Who was seen since then is alive; of those, only the one whose id comes first removes anything. */
+  readonly aliveSinceMs: number
+  /** Sessions that ended before, and tokens that did and that no session refers to, are removed. */
+  readonly endedBeforeMs: number
+  /** Gateways not seen since then are removed, unless a session, a request or a change names them. */
+  readonly notSeenSinceMs: number
+  /** How many rows are removed at most. */
+  readonly rowsMax: number
+}
+
 /** What can be read within a transaction. */
 export interface StoreReads {
   request(id: RequestId): Promise<RequestRecord | null>
@@ -65,6 +81,10 @@ export interface StoreReads {
   revocations(): Promise<readonly Revocation[]>
   /** Gateways whose last sign of life is older than that. */
   gatewaysNotSeenSince(atMs: number): Promise<readonly GatewayId[]>
+  /** All ids of that sort behind `after`, in the store's own order, at most `limit`; null for the first ones. */
+  idsAfter(of: Identified, after: string | null, limit: number): Promise<readonly string[]>
+  /** The number of the newest change; 0 where there is none. */
+  lastChange(): Promise<number>
 }
 
 /** What can be written within a transaction. Inserting what is there, or changing what is not, rejects. */
@@ -104,6 +124,8 @@ export interface ControlStore {
   markJournalled(seqs: readonly number[]): Promise<void>
   /** A sign of life of a gateway. */
   touchGateway(gateway: GatewayId, atMs: number): Promise<void>
+  /** Removes what is no longer needed, as far as one batch goes; returns how many rows. Changes are never removed. */
+  prune(pruning: Pruning): Promise<number>
   /**
    * Calls back some time after each commit, of this process or another: once for several, and once when the connection
    * to the store was lost and is back. Returns what ends it.

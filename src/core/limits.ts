@@ -235,6 +235,13 @@ export const limits = {
   accessUnrecordedPollMs: 200,
   /** Changes of access that are not on record yet, beyond which nothing new is begun. */
   unrecordedChangesMax: 10_000,
+  /** How long the control store keeps ended sessions and tokens, and gateways without a sign of life. */
+  endedKeptMs: 30 * 86_400_000,
+  gatewayKeptMs: 86_400_000,
+  /** How often what is kept no longer is removed, how soon after the start, and how many rows at a time. */
+  pruneIntervalMs: 3_600_000,
+  pruneFirstMs: 600_000,
+  prunedRowsMax: 500,
   /** Requests that are closed within one transaction. */
   closingsPerChangeMax: 50,
   /** How long stopping waits for what is still to be written. */

@@ -24,24 +24,19 @@ import {
 import type { Tables } from './tables.ts'
 import type { Scope } from './transactions.ts'
 
-/** Gateways that are in the store for good: rows of them are never removed. */
-export interface KnownGateways {
-  has(gateway: GatewayId): boolean
-  /** In this transaction from now on; in others once it is committed. */
-  learn(gateway: GatewayId): void
-}
-
 /** What can be read and written within a transaction that is serialised with all others. */
-export function changesOf(scope: Scope, gateways: KnownGateways): StoreChanges {
+export function changesOf(scope: Scope): StoreChanges {
+  // For this transaction only: between two of them a gateway that was not seen for long may have been removed.
+  const known = new Set<GatewayId>()
   const knowGateway = async (db: Kysely<Tables>, gateway: GatewayId, atMs: number): Promise<void> => {
-    if (gateways.has(gateway)) return
+    if (known.has(gateway)) return
     // A gateway that has left anything here can be missed, even if it never gave a sign of life.
     await db
       .insertInto('gateways')
       .values({ id: gateway, seen_at_ms: atMs })
       .onConflict((conflict) => conflict.column('id').doNothing())
       .execute()
-    gateways.learn(gateway)
+    known.add(gateway)
   }
   return {
     ...readsOf(scope),

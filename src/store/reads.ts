@@ -3,7 +3,7 @@ import type { GrantFilter, RequestFilter, StoreReads } from '../core/control-sto
 import { PosternError } from '../core/errors.ts'
 import type { GatewayId } from '../core/ids.ts'
 import { limits } from '../core/limits.ts'
-import { named } from './decode.ts'
+import { named, plainText, whole as wholeNumber } from './decode.ts'
 import { approvalOfRow, grantOfRow, requestOfRow, revocationOfRow, sessionOfRow, tokenOfRow } from './rows.ts'
 import type { Scope } from './transactions.ts'
 
@@ -93,6 +93,20 @@ export function readsOf(scope: Scope): StoreReads {
           .limit(limits.storeRowsMax + 1)
           .execute()
         return whole(rows).map(({ id }) => gatewayId(id, 'gateways.id'))
+      }),
+    idsAfter: (of, after, limit) => {
+      const listedMax = checkedLimit(limit)
+      return scope.step(async (db) => {
+        let query = db.selectFrom(of).select('id')
+        if (after !== null) query = query.where('id', '>', after)
+        const rows = await query.orderBy('id').limit(listedMax).execute()
+        return rows.map(({ id }) => plainText(id, `${of}.id`))
+      })
+    },
+    lastChange: () =>
+      scope.step(async (db) => {
+        const row = await db.selectFrom('changes').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+        return row === undefined ? 0 : wholeNumber(row.seq, 'changes.seq')
       }),
   }
 }

@@ -1,5 +1,4 @@
 import type { ControlStore } from '../core/control-store.ts'
-import type { GatewayId } from '../core/ids.ts'
 import { limits } from '../core/limits.ts'
 import { changesOf } from './changes.ts'
 import type { Engine } from './engine.ts'
@@ -10,6 +9,7 @@ import type { Migration } from './migrate.ts'
 import { changesAfter, markJournalled, touchGateway, unjournalled } from './outbox.ts'
 import { openPostgres } from './postgres.ts'
 import type { PostgresConnection } from './postgres.ts'
+import { prune } from './prune.ts'
 import { readsOf } from './reads.ts'
 import { openSqlite } from './sqlite.ts'
 import { Transactions } from './transactions.ts'
@@ -28,9 +28,6 @@ export interface ControlStoreHooks {
   readonly workMsMax?: number
   readonly migrations?: readonly Migration[]
 }
-
-/** Mostly it is one, the process's own. */
-const gatewaysRememberedMax = 1_000
 
 /**
  * Opens the control store and brings its schema up to date. Rejects with `store_unavailable` where it cannot be reached
@@ -60,8 +57,6 @@ class Store implements ControlStore {
   readonly #engine: Engine
   readonly #transactions: Transactions
   readonly #listeners: Listeners
-  /** Known to be committed; a change of theirs need not see to it again. */
-  readonly #gateways = new Set<GatewayId>()
   #stopWatching: (() => void) | undefined
   #closing: Promise<void> | undefined
 
@@ -72,17 +67,7 @@ class Store implements ControlStore {
   }
 
   change: ControlStore['change'] = (work) =>
-    this.#telling(async () => {
-      const learned = new Set<GatewayId>()
-      const gateways = {
-        has: (gateway: GatewayId) => this.#gateways.has(gateway) || learned.has(gateway),
-        learn: (gateway: GatewayId) => learned.add(gateway),
-      }
-      const value = await this.#transactions.change((scope) => work(changesOf(scope, gateways)))
-      if (this.#gateways.size > gatewaysRememberedMax) this.#gateways.clear()
-      for (const gateway of learned) this.#gateways.add(gateway)
-      return value
-    })
+    this.#telling(() => this.#transactions.change((scope) => work(changesOf(scope))))
 
   read: ControlStore['read'] = (work) => this.#transactions.read((scope) => work(readsOf(scope)))
 
@@ -97,6 +82,9 @@ class Store implements ControlStore {
 
   touchGateway: ControlStore['touchGateway'] = (gateway, atMs) =>
     this.#transactions.change((scope) => touchGateway(scope, gateway, atMs), { isQuiet: true })
+
+  prune: ControlStore['prune'] = (pruning) =>
+    this.#transactions.change((scope) => prune(scope, pruning), { isQuiet: true })
 
   onChange: ControlStore['onChange'] = (listener) => {
     if (this.#closing !== undefined) return () => undefined

@@ -16,7 +16,7 @@ import type {
   StatementRequestRecord,
 } from '../core/access.ts'
 import { newGatewayId, newGrantId, newRequestId, newSessionId, newTokenId } from '../core/ids.ts'
-import type { RequestId } from '../core/ids.ts'
+import type { GatewayId, RequestId } from '../core/ids.ts'
 import type { ControlStoreOptions } from './store.ts'
 
 /** One of the two databases, as tests use it. */
@@ -232,6 +232,6 @@ export function sessionOf(over: Partial<SessionRecord> = {}): SessionRecord {
 }
 
 /** What a change notes of a request. */
-export function noteOf(id: string, over: { readonly atMs?: number } = {}) {
+export function noteOf(id: string, over: { readonly atMs?: number; readonly gateway?: GatewayId } = {}) {
   return { atMs: 1_000, gateway, type: 'request_opened', facts: { request: id }, ...over } as const
 }

@@ -353,7 +353,7 @@ for (const engine of testEngines()) {
           /grants_active/u,
         ],
         [`select * from changes where is_journalled = 0 and gateway = 'g' order by seq`, /changes_unjournalled/u],
-        [`select * from sessions where gateway = 'g' and ended_at_ms is null`, /sessions_active/u],
+        [`select * from sessions where gateway = 'g' and ended_at_ms is null`, /sessions_(?:active|by_gateway)/u],
       ]
       for (const [query, index] of indexed) {
         // So small a table PostgreSQL would rather read whole.

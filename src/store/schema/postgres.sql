@@ -142,6 +142,8 @@ CREATE TABLE tokens (
   CONSTRAINT tokens_session_key UNIQUE (session)
 );
 
+CREATE INDEX changes_by_gateway ON postern.changes USING btree (gateway);
+
 CREATE INDEX changes_unjournalled ON postern.changes USING btree (gateway, seq) WHERE (is_journalled = 0);
 
 CREATE INDEX grants_active ON postern.grants USING btree (principal_subject, principal_issuer) WHERE (ended_at_ms IS NULL);
@@ -154,6 +156,8 @@ CREATE INDEX grants_to_review ON postern.grants USING btree (from_ms) WHERE ((ki
 
 CREATE INDEX requests_by_age ON postern.requests USING btree (created_at_ms);
 
+CREATE INDEX requests_by_gateway ON postern.requests USING btree (gateway) WHERE (gateway IS NOT NULL);
+
 CREATE INDEX requests_by_requester ON postern.requests USING btree (requester_subject, created_at_ms);
 
 CREATE INDEX requests_by_session ON postern.requests USING btree (session);
@@ -164,9 +168,17 @@ CREATE INDEX requests_pending_by_expiry ON postern.requests USING btree (expires
 
 CREATE INDEX sessions_active ON postern.sessions USING btree (gateway) WHERE (ended_at_ms IS NULL);
 
+CREATE INDEX sessions_by_gateway ON postern.sessions USING btree (gateway, ended_at_ms);
+
+CREATE INDEX sessions_by_token ON postern.sessions USING btree (token) WHERE (token IS NOT NULL);
+
+CREATE INDEX sessions_ended ON postern.sessions USING btree (ended_at_ms) WHERE (ended_at_ms IS NOT NULL);
+
 CREATE INDEX tokens_active ON postern.tokens USING btree (expires_at_ms) WHERE (ended_at_ms IS NULL);
 
 CREATE INDEX tokens_by_principal ON postern.tokens USING btree (principal_subject, principal_issuer);
+
+CREATE INDEX tokens_ended ON postern.tokens USING btree (ended_at_ms) WHERE (ended_at_ms IS NOT NULL);
 
 CREATE OR REPLACE FUNCTION postern.check_approver()
  RETURNS trigger

@@ -136,6 +136,8 @@ CREATE TABLE tokens (
   CHECK ((ended_at_ms IS NULL) = (ended_why IS NULL))
 );
 
+CREATE INDEX changes_by_gateway ON changes (gateway);
+
 CREATE INDEX changes_unjournalled ON changes (gateway, seq) WHERE is_journalled = 0;
 
 CREATE INDEX grants_active ON grants (principal_subject, principal_issuer) WHERE ended_at_ms IS NULL;
@@ -148,6 +150,8 @@ CREATE INDEX grants_to_review ON grants (from_ms) WHERE kind = 'break_glass' AND
 
 CREATE INDEX requests_by_age ON requests (created_at_ms);
 
+CREATE INDEX requests_by_gateway ON requests (gateway) WHERE gateway IS NOT NULL;
+
 CREATE INDEX requests_by_requester ON requests (requester_subject, created_at_ms);
 
 CREATE INDEX requests_by_session ON requests (session);
@@ -158,9 +162,17 @@ CREATE INDEX requests_pending_by_expiry ON requests (expires_at_ms) WHERE state 
 
 CREATE INDEX sessions_active ON sessions (gateway) WHERE ended_at_ms IS NULL;
 
+CREATE INDEX sessions_by_gateway ON sessions (gateway, ended_at_ms);
+
+CREATE INDEX sessions_by_token ON sessions (token) WHERE token IS NOT NULL;
+
+CREATE INDEX sessions_ended ON sessions (ended_at_ms) WHERE ended_at_ms IS NOT NULL;
+
 CREATE INDEX tokens_active ON tokens (expires_at_ms) WHERE ended_at_ms IS NULL;
 
 CREATE INDEX tokens_by_principal ON tokens (principal_subject, principal_issuer);
+
+CREATE INDEX tokens_ended ON tokens (ended_at_ms) WHERE ended_at_ms IS NOT NULL;
 
 CREATE TRIGGER approvals_delete BEFORE DELETE ON approvals
 BEGIN SELECT RAISE(ABORT, 'approvals are only added'); END;
