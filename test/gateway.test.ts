@@ -32,6 +32,16 @@ describe('a session', () => {
     await client.end()
   })
 
+  test('has the reason that the client gives in all its entries', async () => {
+    const options = '-c postern.reason=INC-1234'
+    const client = await sandbox.connect('alice@example.com', { application_name: 'reason test', options })
+    await client.query('SELECT 1')
+    await client.end()
+    const entries = entriesOfApplication(await sandbox.entries(), 'reason test')
+    const given = entries.filter(({ type }) => type !== 'outcome').map((entry) => entry['reason'])
+    assert.deepEqual(given, ['INC-1234', 'INC-1234', 'INC-1234'])
+  })
+
   test('is on record from start to end, with every statement, its parameters and its outcome', async () => {
     const client = await sandbox.connect('alice@example.com', { application_name: 'record test' })
     await client.query('SELECT total FROM orders WHERE id = $1', [7])

@@ -23,6 +23,8 @@ export function sessionMembers(facts: {
   readonly principal: Principal
   readonly client: ClientFacts
   readonly database: string
+  /** Why the client is here, as it said at the start. */
+  readonly reason?: string | null
 }): Buffer {
   const { issuer, subject, name, kind, groups, actors } = facts.principal
   return membersOf({
@@ -30,6 +32,7 @@ export function sessionMembers(facts: {
     principal: { issuer, subject, name, kind, groups, ...(actors.length > 0 ? { actors } : {}) },
     client: facts.client,
     database: facts.database,
+    ...(typeof facts.reason === 'string' ? { reason: facts.reason } : {}),
   })
 }
 

@@ -389,8 +389,8 @@ export class Session {
   }
 
   #encodeMembers(): Buffer {
-    const { id, principal, database, clientFacts } = this.#parts
+    const { id, principal, database, clientFacts, reason } = this.#parts
     const client = { ...clientFacts, application: this.#exchange.settings.application }
-    return sessionMembers({ session: id, principal, client, database: database.resource.name })
+    return sessionMembers({ session: id, principal, client, database: database.resource.name, reason })
   }
 }
