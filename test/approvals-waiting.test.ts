@@ -279,6 +279,23 @@ describe('when policy changes while it waits', () => {
     }
   })
 
+  test('and asks for what was bound before without having to ask, its Execute is refused', async () => {
+    const some = 'DELETE FROM orders WHERE id > 0'
+    const session = await raw()
+    session.send(encodeQuery('BEGIN'), encodeParse({ sql: some }), encodeBind({ portal: 'p' }), sync)
+    await session.until(backend.ReadyForQuery, 2)
+    await change('@id("any") @approvers("dba") forbid (principal, action == Action::"DELETE", resource);')
+    const probe = await eventually(() => waiting(client, () => client.query(some)).catch(() => null))
+    await dana.deny(probe.id)
+    await errorOf(probe.result)
+    await sandbox.postgres.query('shop', 'DELETE FROM orders; INSERT INTO orders VALUES (1), (2), (3)')
+    session.send(encodeExecute('p', 0), sync, encodeQuery('COMMIT'))
+    const frames = await session.until(backend.ReadyForQuery, 2)
+    assert.match(namesOf(frames), /^ErrorResponse 42501, ReadyForQuery/)
+    assert.equal(await left(), 3)
+    await restore()
+  })
+
   test('and allows it, it runs', async () => {
     const { id, result } = await waiting(client, () => client.query(dangerous))
     await writeFile(join(sandbox.config.policies, 'test.cedar'), 'permit (principal, action, resource);')
