@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import type { Client } from 'pg'
 import { backend, decodeErrorResponse } from '../src/wire/backend.ts'
 import { encodeBind, encodeExecute, encodeParse, sync } from '../src/wire/frontend.ts'
+import { RequestRates } from '../src/access/request-rates.ts'
 import { as, askedRaw, type Caller, errorOf, eventually, people, waiting } from './support/approvals.ts'
 import { RawClient } from './support/raw-client.ts'
 import { type Sandbox, startSandbox, testPolicies } from './support/sandbox.ts'
@@ -298,6 +299,70 @@ describe('what an approver is shown', () => {
     const { id } = await askedRaw(raw)
     await dana.deny(id)
     assert.equal(await codeOf(raw), '42501')
+  })
+})
+
+describe('who asks', () => {
+  let sandbox: Sandbox
+  let dana: Caller
+
+  before(async () => {
+    sandbox = await startSandbox({ policies, setUp, access: {} })
+    dana = as(people.dana, sandbox)
+  })
+  after(async () => {
+    await sandbox.stop()
+  })
+
+  test('does not agree by another subject of the same name, in whatever letters, nor by what acts for them', async () => {
+    const client = await connect(sandbox)
+    const waits = await waiting(client, () => client.query('DELETE FROM orders'))
+    const dba = { sub: 'u-other', groups: ['dba'] }
+    for (const name of ['alice@example.com', 'ALICE@example.com', 'Alice@Example.COM', '\uff41lice@example.com']) {
+      const other = as(
+        { identity: 'dana@example.com', claims: { ...dba, preferred_username: name, email: name } },
+        sandbox,
+      )
+      const answer = await other.post(`/requests/${waits.id}/approve`, {})
+      assert.equal(answer.status, 403, `${name} ${JSON.stringify(answer.body)}`)
+    }
+    const acting = { ...dba, act: { sub: 'u-alice' } }
+    assert.ok(
+      (await as({ identity: 'dana@example.com', claims: acting }, sandbox).post(`/requests/${waits.id}/approve`, {}))
+        .status >= 400,
+    )
+    assert.equal((await dana.request(waits.id)).state, 'pending')
+    await deny(dana, waits)
+  })
+
+  test('has no use of a session token but to open sessions', async () => {
+    const issued = await fetch(`${sandbox.postern.apiUrl ?? ''}/api/v1/tokens`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await sandbox.issuer.issueToken({ identity: 'dana@example.com' })}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ database: 'shop', for: '10m' }),
+    })
+    const { secret } = (await issued.json()) as { secret: string }
+    for (const path of ['/me', '/requests', '/grants', '/sessions']) {
+      const answer = await fetch(`${sandbox.postern.apiUrl ?? ''}/api/v1${path}`, {
+        headers: { authorization: `Bearer ${secret}` },
+      })
+      assert.equal(answer.status, 401, path)
+    }
+  })
+
+  test('cannot ask in a loop for ever: what is withdrawn counts as well', () => {
+    const rates = new RequestRates()
+    const subject = { issuer: 'https://idp.example.com', subject: 'u-alice' }
+    const at = (nowMs: number) => ({ nowMs, waitingMax: 2 })
+    for (let count = 0; count < 20; count += 1) rates.take(subject, at(1_000 + count))
+    assert.throws(() => rates.take(subject, at(2_000)), { code: 'limit_exceeded' })
+    rates.take({ ...subject, subject: 'u-bob' }, at(2_000))
+    rates.take(subject, at(3_700_000))
+    // A clock that goes back opens a new hour, and no more than that.
+    rates.take(subject, at(5))
   })
 })
 

@@ -66,9 +66,14 @@ function isDisjoint(by: Principal, requester: Party): boolean {
   )
 }
 
-/** One person under two names, or one name of two subjects, is taken for one. */
+/** One person under two names, or one name of two subjects, however it is spelled, is taken for one. */
 function isSameParty(one: Subject & { name: string }, other: Subject & { name: string }): boolean {
-  return subjectKey(one) === subjectKey(other) || one.name === other.name
+  return subjectKey(one) === subjectKey(other) || folded(one.name) === folded(other.name)
+}
+
+/** Mail addresses and log-in names differ by case nowhere that people know of. */
+function folded(name: string): string {
+  return name.normalize('NFKC').toLowerCase()
 }
 
 /** Answers of approvers that still stand: of one who was revoked, nothing said before counts. */

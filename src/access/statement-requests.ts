@@ -5,6 +5,7 @@ import { newRequestId, type RequestId, type SessionId } from '../core/ids.ts'
 import type { ReadRequest } from './feed.ts'
 import { checkedReason, checkRequirements } from './inputs.ts'
 import { advance } from './request-machine.ts'
+import { RequestRates } from './request-rates.ts'
 import { areCovered, isRevoked } from './rules.ts'
 import { readAnswers, refuseBacklog, type Answers, type Scene } from './scene.ts'
 import type { Work } from './work.ts'
@@ -29,6 +30,7 @@ interface Filed {
 export class StatementRequests {
   readonly #scene: Scene
   readonly #filed = new Map<RequestId, Filed>()
+  readonly #rates = new RequestRates()
   readonly #onDue: (atMs: number) => void
 
   constructor(scene: Scene, onDue: (atMs: number) => void) {
@@ -42,6 +44,8 @@ export class StatementRequests {
     const reason = checkedReason(wish.reason)
     refuseBacklog(scene)
     if (Math.max(scene.open.pending, this.#filed.size) >= scene.settings.pendingRequestsMax) throw tooMany()
+    const waitingMax = scene.settings.requestsPerPrincipalMax
+    this.#rates.take(wish.principal, { nowMs: scene.now(), waitingMax })
     const { promise, resolve } = Promise.withResolvers<ApprovalOutcome>()
     const createdAtMs = scene.now()
     const request: StatementRequestRecord = {
