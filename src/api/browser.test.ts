@@ -52,7 +52,9 @@ async function isWiderThanScreen(page: Page): Promise<boolean> {
 
 test('an approver approves on a phone, after one look at what matters', async () => {
   const { id } = await file()
+  on.rawFor.add('dana@example.com')
   const page = await open('dana@example.com', `/r/${id}`)
+  on.rawFor.delete('dana@example.com')
   assert.equal(await isWiderThanScreen(page), false)
   for (const text of [
     'alice@example.com',

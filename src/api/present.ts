@@ -1,14 +1,6 @@
 import type { z } from '@hono/zod-openapi'
 import type { AccessService, AnsweredRequest } from '../core/access-service.ts'
-import {
-  type AccessRole,
-  type Grant,
-  type Party,
-  type RequestState,
-  type SessionRecord,
-  type StatementRequestRecord,
-  subjectKey,
-} from '../core/access.ts'
+import type { AccessRole, Grant, RequestState, SessionRecord, StatementRequestRecord } from '../core/access.ts'
 import { formatDuration } from '../core/duration.ts'
 import { assertNever } from '../core/errors.ts'
 import type { Principal } from '../core/principal.ts'
@@ -32,7 +24,7 @@ export interface ShownStatement {
   readonly sql: string
   readonly parameters: readonly (string | null)[]
   readonly isRedacted: boolean
-  /** What the planner expects; null for who asks where it could tell of values that they may not see. */
+  /** What the planner expects; null where it could tell of values that the viewer may not see. */
   readonly estimate: { readonly rows: number; readonly cost: number } | null
 }
 
@@ -84,8 +76,8 @@ export function shownStatement(
   const { sql, redacted, parameters, redactedParameters, columns } = request.about
   const seesAll = maySeeRaw(by, request)
   // How many rows a comparison finds says which values there are, and asking costs nothing but a withdrawal.
-  const isTold = columns.length === 0 || seesAll || !isOfRequester(by, request.requester)
-  const estimate = isTold ? request.about.estimate : null
+  // Two who agree to it beforehand would be one.
+  const estimate = columns.length === 0 || seesAll ? request.about.estimate : null
   if (seesAll && (sql !== null || parameters !== null)) {
     return { sql: sql ?? redacted, parameters: parameters ?? redactedParameters, isRedacted: false, estimate }
   }
@@ -159,12 +151,6 @@ export function meJson(by: Principal, roles: ReadonlyMap<string, AccessRole>): z
         databases: role.databases === null ? null : [...role.databases],
       })),
   }
-}
-
-/** Whether it is who asks, or who acts for them. */
-function isOfRequester(by: Principal, requester: Party): boolean {
-  const theirs = new Set([requester, ...requester.actors].map(subjectKey))
-  return by.name === requester.name || [by, ...by.actors].some((subject) => theirs.has(subjectKey(subject)))
 }
 
 function statementJson(request: StatementRequestRecord, viewer: Viewer): NonNullable<RequestJson['statement']> {
