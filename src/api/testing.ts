@@ -61,7 +61,11 @@ export async function startTestApi(
       now: () => clock.nowMs,
       ...options.services,
     },
-  )
+  ).catch(async (error: unknown) => {
+    await issuer.stop()
+    await identifier.close()
+    throw error
+  })
   const tokens = new Map<string, string>()
   const token = async (name: string): Promise<string> => {
     const known = tokens.get(name) ?? (await issuer.issueToken({ identity: name }))
