@@ -63,7 +63,7 @@ export async function startTestApi(
     },
   ).catch(async (error: unknown) => {
     await issuer.stop()
-    await identifier.close()
+    identifier.close()
     throw error
   })
   const tokens = new Map<string, string>()

@@ -134,7 +134,7 @@ describe('postern policy test', () => {
     session: { client_address: 10.0.0.1, tls: false }
     statement: |
       SELECT 1;
-      DELETE FROM people
+      DROP SCHEMA app
     expect: { decision: needs_approval, approvers: [dba] }
 `,
     )
@@ -147,7 +147,7 @@ describe('postern policy test', () => {
     assert.match(out, /  masked\n    - public\.people\.id\n      public\.people\.mail\n    \+ public\.people\.ssn\n/u)
     assert.match(
       out,
-      /line 7: the hour[^]*- needs_approval\n    \+ deny[^]*DELETE on shop\.public\.people: forbidden by no-change/u,
+      /line 7: the hour[^]*- needs_approval\n    \+ deny[^]*DROP SCHEMA on shop[^\n]*: forbidden by no-drop-schema/u,
     )
     assert.match(out, /2 cases, 2 not as expected/u)
     const { cases } = JSON.parse((await policy('test', file, '--json')).out) as {
@@ -242,12 +242,15 @@ describe('postern policy explain', () => {
   test('names the policies by file and line, and what would let the statement run', async () => {
     const { code, out, err } = await policy('explain', '--as', 'alice', '--groups', 'engineering', 'DELETE FROM people')
     assert.equal(code, 0, err)
-    assert.match(out, /^alice \(human\) in shop: refused\n/u)
+    assert.match(out, /^alice \(human\) in shop: needs approval\n/u)
     assert.match(
       out,
-      /DELETE on shop\.public\.people: refused\n {6}forbid "no-change-of-every-row" 00-guard-rails\.cedar:\d+/u,
+      /DELETE on shop\.public\.people: needs approval\n {6}forbid "no-change-of-every-row" 00-guard-rails\.cedar:\d+/u,
     )
-    assert.match(out, /It would run\n    - as a member of the group "dba"\n/u)
+    assert.match(
+      out,
+      /It would run\n    - approved for "no-change-of-every-row" by 1 of "dba"\n    - as a member of the group "dba"\n/u,
+    )
     assert.match(out, /Masked for alice[^]*public\.people\.mail pii\.email\n    public\.people\.ssn pii\.ssn/u)
   })
 
