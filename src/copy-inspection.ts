@@ -5,7 +5,7 @@ import type { CopyIn } from './core/lineage.ts'
 import { type InspectedColumn, valueBytesMax } from './masking/copy-fields.ts'
 import { type CopyInspector, createCopyInspector } from './masking/copy-inspector.ts'
 import { type DecodesText, decoderOf, readsAscii } from './masking/encodings.ts'
-import { isPlaceholder, type PlaceholderUse } from './masking/placeholders.ts'
+import { isPlaceholder, mayBeDistinctive, type PlaceholderUse } from './masking/placeholders.ts'
 import { decodeParameter } from './wire/parameters.ts'
 
 /** A classified column that placeholders are looked for in. */
@@ -81,7 +81,7 @@ function targetOf(
 function inText({ rule, type }: Target, decode: DecodesText): InspectedColumn['isPlaceholder'] {
   const use: PlaceholderUse = { rule, type, isReplacing: false, isExact: true }
   return (value) => {
-    if (value.length <= valueBytesMax) return isPlaceholder(decode(value), use)
+    if (value.length <= valueBytesMax) return mayBeDistinctive(value, use) && isPlaceholder(decode(value), use)
     // Of an array each element is masked, so that what stands for it may be as long as it was.
     return type.category === 'A' && isPlaceholder(decode(value.subarray(0, valueBytesMax)), use)
   }

@@ -144,7 +144,9 @@ function lineReader({ copyIn, columns, refuse }: Parameters<typeof createCopyIns
   let isHeader = format.hasHeader
   const rowOf = (data: Buffer, line: NonNullable<ReturnType<LineFinder['next']>>, start: number): Row => {
     if (line.kind === 'broken') return { end: line.end, kind: 'row', passes: true, refused: unreadable() }
-    const position = isHeader ? -1 : find(data, { start, end: line.contentEnd })
+    // Nothing before an end marker is no row.
+    const isRow = !isHeader && (line.kind === 'line' || line.contentEnd > start)
+    const position = isRow ? find(data, { start, end: line.contentEnd }) : -1
     isHeader = false
     const refused = position < 0 ? null : refuse(position, `line ${String(lines.lineNumber)}`)
     return { end: line.end, kind: line.kind === 'last' ? 'last' : 'row', passes: position < 0, refused }

@@ -16,6 +16,7 @@ const newline = 0x0a
 const carriageReturn = 0x0d
 const backslash = 0x5c
 const dot = 0x2e
+const markerBytes = 2
 
 /**
  * Finds the ends of lines in what COPY FROM is given, as PostgreSQL does (CopyReadLineText in its source): the first line
@@ -34,8 +35,8 @@ export class LineFinder {
   #isTaken = false
   /** A CR has come, and what follows it decides. */
   #hasReturn = false
-  /** Where the backslash of an end marker is, once it has come. */
-  #markerAt = -1
+  /** The two bytes before were an end marker. */
+  #hasMarker = false
 
   constructor({ csv }: LineBytes) {
     this.#csv = csv
@@ -48,7 +49,7 @@ export class LineFinder {
     if (from === start) this.lineNumber += 1
     const { length } = data
     for (let at = from; at < length; at++) {
-      const isOpen = this.#isTaken || this.#isEscaped || this.#hasReturn || this.#markerAt >= 0
+      const isOpen = this.#isTaken || this.#isEscaped || this.#hasReturn || this.#hasMarker
       if (!isOpen) while (at < length && this.#isSpecial[data[at] ?? 0] === 0) at++
       if (at === length) break
       const byte = data[at] ?? 0
@@ -70,11 +71,11 @@ export class LineFinder {
     if (this.#hasReturn) return this.#afterReturn(byte, at)
     if (this.#isTaken) {
       this.#isTaken = false
-      if (byte === dot) this.#markerAt = at - 1
+      this.#hasMarker = byte === dot
       return null
     }
     if (byte === newline || byte === carriageReturn) return this.#takeEnd(byte, at)
-    if (this.#markerAt >= 0) return broken(at)
+    if (this.#hasMarker) return broken(at)
     if (byte === backslash) this.#isTaken = true
     return null
   }
@@ -88,7 +89,7 @@ export class LineFinder {
     if (!isEscape) this.#isEscaped = false
     if (byte !== newline && byte !== carriageReturn) return null
     if (!this.#isInQuotes) return this.#takeEnd(byte, at)
-    if (byte === (this.#ending === 'lf' ? newline : carriageReturn)) this.lineNumber += 1
+    if (byte === (this.#ending === 'cr' ? carriageReturn : newline)) this.lineNumber += 1
     return null
   }
 
@@ -108,7 +109,9 @@ export class LineFinder {
 
   #ended(contentEnd: number, end: number, ending: 'lf' | 'cr' | 'crlf'): Line {
     this.#ending = ending
-    return this.#markerAt < 0 ? { contentEnd, end, kind: 'line' } : { contentEnd: this.#markerAt, end, kind: 'last' }
+    return this.#hasMarker
+      ? { contentEnd: contentEnd - markerBytes, end, kind: 'last' }
+      : { contentEnd, end, kind: 'line' }
   }
 
   #reset(line: Line): Line {
@@ -116,7 +119,7 @@ export class LineFinder {
     this.#isEscaped = false
     this.#isTaken = false
     this.#hasReturn = false
-    this.#markerAt = -1
+    this.#hasMarker = false
     return line
   }
 }

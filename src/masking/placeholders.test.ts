@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import * as fc from 'fast-check'
 import type { CatalogType } from '../core/catalog.ts'
 import type { MaskingRule } from '../core/classification.ts'
 import { createMasker } from './mask.ts'
-import { isPlaceholder } from './placeholders.ts'
+import { isPlaceholder, mayBeDistinctive } from './placeholders.ts'
 import type { PlaceholderUse } from './placeholders.ts'
 import { testKey } from './testing.ts'
 
@@ -189,4 +190,55 @@ test('the lexeme that stands in for a text search vector is recognised, and anot
   const use = { rule: { function: 'redact' }, type, isReplacing: false, isExact: true } as const
   for (const text of ["'masked'", 'masked', "'masked':1"]) assert.equal(isPlaceholder(text, use), true, text)
   assert.equal(isPlaceholder("'masked' 'ball'", use), false)
+})
+
+test('the quick look lets nothing through that the long one finds', () => {
+  const masker = createMasker({ key: testKey, typeOf: () => undefined })
+  const made = [25, 17, 2950].map((type) => {
+    const mask = masker.mask({ type, typeModifier: -1, format: 0, rule: pseudonym })
+    return (
+      mask(
+        Buffer.from(type === 25 ? 'x' : type === 17 ? '\\x41' : '6ba7b810-9dad-11d1-80b4-00c04fd40001'),
+      )?.toString() ?? ''
+    )
+  })
+  const parts = [
+    ...made,
+    '[masked]',
+    '<masked/>',
+    '5B6d61736b65645d',
+    '\\x5b',
+    '***@***.',
+    '****',
+    '*',
+    'masked',
+    'a',
+    '1',
+    ' ',
+    '"',
+    '[',
+  ]
+  const upper = parts.map((part) => part.toUpperCase())
+  let found = 0
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...parts, ...upper), { maxLength: 3 }),
+      fc.constantFrom(redact, pseudonym, partial),
+      (given, rule) => {
+        const value = given.join('')
+        for (const type of [text, typeOf(17, 'U'), typeOf(2950, 'U'), typeOf(1009, 'A'), typeOf(3614, 'U')]) {
+          for (const isExact of [true, false]) {
+            if (!isPlaceholder(value, { rule, type, isReplacing: false, isExact })) continue
+            found += 1
+            assert.ok(mayBeDistinctive(Buffer.from(value), { type }), value)
+          }
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  )
+  assert.ok(found > 1_000)
+  for (const value of ['Ben Okafor', 'ben.okafor1@example.net', '+44 1234 567890', '']) {
+    assert.equal(mayBeDistinctive(Buffer.from(value), { type: text }), false, value)
+  }
 })

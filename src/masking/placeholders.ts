@@ -29,6 +29,22 @@ export function isPlaceholder(text: string | null, use: PlaceholderUse): boolean
   return mayBeOrdinary && isOrdinary(text.trim(), use)
 }
 
+/**
+ * Whether the bytes of a text may be what only masking makes: a quick look before a long one. Such a text has a bracket, a
+ * star, an underscore or a backslash in it, or begins a uuid or `[masked]` in hexadecimal digits.
+ */
+export function mayBeDistinctive(text: Buffer, { type }: Pick<PlaceholderUse, 'type'>): boolean {
+  if (textSearchTypes.has(type.oid)) return true
+  let digits = 0
+  for (let at = 0; at < text.length; at++) {
+    const kind = kinds[text[at] ?? 0]
+    if (kind === telltale) return true
+    digits = kind === hexDigit ? digits + 1 : 0
+    if (digits === hexDigitsMin) return true
+  }
+  return false
+}
+
 // Categories of types with a placeholder other than NULL; for the rest masking may give NULL.
 const placeholderCategories: ReadonlySet<string> = new Set(['A', 'B', 'D', 'G', 'I', 'N', 'R', 'S', 'T', 'V'])
 // Types of category U that have one: bytea, tid, json, xml, uuid, and so on.
@@ -48,6 +64,13 @@ const zeroInterval = /^(?:PT0S|@ 0|0|(?:0 \w+ ?)+)$/i
 const anonymous = /^(?:0{8}-?(?:0{4}-?){3}0{12}|(?:00[:-]?){5}00|(?:00[:-]?){7}00|0\.0\.0\.0(?:\/32)?|0\/0)$/
 const nothing = /^[\s()[\]{}<>0,]*$/
 const zeroBits = /^[bB]?'?0*'?$/
+const telltale = 1
+const hexDigit = 2
+// The first group of a uuid.
+const hexDigitsMin = 8
+const kinds = new Uint8Array(256)
+for (const byte of Buffer.from('0123456789abcdefABCDEF')) kinds[byte] = hexDigit
+for (const byte of Buffer.from('[<*_\\')) kinds[byte] = telltale
 const dayMs = 86_400_000
 const epochMs = Date.UTC(2000, 0, 1)
 

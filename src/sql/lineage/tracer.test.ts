@@ -224,6 +224,37 @@ test('COPY says how it writes and into which columns it reads', () => {
   )
 })
 
+test('how COPY FROM reads its data is told, and what it cannot be told of is not understood', () => {
+  const copyIn = (sql: string) => shop.tracing.trace(sql).copyIn
+  const all = copyIn(
+    "COPY customers (email, name) FROM STDIN (FORMAT csv, NULL 'n', DEFAULT 'd', ENCODING 'latin1', FORCE_NULL (email))",
+  )
+  assert.equal(all?.format.null, 'n')
+  assert.equal(all.default, 'd')
+  assert.equal(all.encoding, 'latin1')
+  assert.equal(all.columns[0]?.forcesNull, true)
+  assert.equal(all.columns[0].forcesNotNull, false)
+  assert.equal(
+    copyIn('COPY customers (email) FROM STDIN (FORMAT csv, FORCE_NOT_NULL *)')?.columns[0]?.forcesNotNull,
+    true,
+  )
+  assert.equal(copyIn('COPY customers (email) FROM STDIN CSV FORCE NOT NULL email')?.columns[0]?.forcesNotNull, true)
+  for (const options of [
+    '(FORMAT parquet)',
+    '(NOVEL 1)',
+    '(FORMAT csv, FORMAT text)',
+    '(FORMAT csv, DELIMITER 1)',
+    '(NULL 0)',
+    '(ENCODING)',
+    "(DELIMITER 'é')",
+    "(FORMAT csv, QUOTE E'\\n')",
+  ]) {
+    const lineage = shop.tracing.trace(`COPY customers FROM STDIN ${options}`)
+    assert.equal(lineage.copyIn?.format.isUncertain, true, options)
+    assert.deepEqual(lineage.hazards, [], options)
+  }
+})
+
 async function withTracer(run: (tracer: Tracer) => Promise<void>, deadlineMs = 30_000): Promise<void> {
   const tracer = createTracer({ parse: (sql) => parser.parse(sql), onFault: (fault) => faults.push(fault), deadlineMs })
   try {
