@@ -133,3 +133,6 @@ export interface ControlStore {
   onChange(listener: () => void): () => void
   close(): Promise<void>
 }
+
+/** A control store that is looked at from outside, while gateways use it or none does. */
+export type ReadableStore = Pick<ControlStore, 'read' | 'changesAfter' | 'unjournalled' | 'close'>

@@ -70,6 +70,45 @@ async function applyNext(engine: Engine, db: Kysely<Tables>, migrations: readonl
   await engine.prepare?.(db)
   const { rows: found } = await db.executeQuery(CompiledQuery.raw(engine.tableExists, ['migrations']))
   const applied = found.length === 0 ? [] : await readApplied(db)
+  refuseOthers(applied, migrations)
+  const next = migrations[applied.length]
+  if (next === undefined) return true
+  if (found.length === 0) await db.executeQuery(CompiledQuery.raw(table))
+  await db.executeQuery(CompiledQuery.raw(next.sql))
+  const values = [next.number, next.name, next.hash, Date.now()]
+  const places = engine.kind === 'postgres' ? '$1, $2, $3, $4' : '?, ?, ?, ?'
+  await db.executeQuery(
+    CompiledQuery.raw(`insert into migrations (number, name, hash, applied_at_ms) values (${places})`, values),
+  )
+  return false
+}
+
+/** Refuses a store that is not at this program's own schema, without changing anything. */
+export async function checkMigrations(
+  engine: Engine,
+  transactions: Transactions,
+  migrations: readonly Migration[],
+): Promise<void> {
+  const applied = await transactions.read((scope) =>
+    scope.step(async (db) => {
+      const { rows } = await db.executeQuery(CompiledQuery.raw(engine.tableExists, ['migrations']))
+      return rows.length === 0 ? [] : readApplied(db)
+    }),
+  )
+  refuseOthers(applied, migrations)
+  if (applied.length === migrations.length) return
+  throw new RefusedStore(
+    `its schema is at ${String(applied.length)}, and this program needs ${String(migrations.length)}`,
+    'Start a gateway of this version on it first, or use the Postern that the gateways run.',
+  )
+}
+
+interface Applied {
+  readonly number: number
+  readonly hash: string
+}
+
+function refuseOthers(applied: readonly Applied[], migrations: readonly Migration[]): void {
   for (const { number, hash } of applied) {
     const known = migrations[number - 1]
     if (known === undefined) {
@@ -85,19 +124,9 @@ async function applyNext(engine: Engine, db: Kysely<Tables>, migrations: readonl
       )
     }
   }
-  const next = migrations[applied.length]
-  if (next === undefined) return true
-  if (found.length === 0) await db.executeQuery(CompiledQuery.raw(table))
-  await db.executeQuery(CompiledQuery.raw(next.sql))
-  const values = [next.number, next.name, next.hash, Date.now()]
-  const places = engine.kind === 'postgres' ? '$1, $2, $3, $4' : '?, ?, ?, ?'
-  await db.executeQuery(
-    CompiledQuery.raw(`insert into migrations (number, name, hash, applied_at_ms) values (${places})`, values),
-  )
-  return false
 }
 
-async function readApplied(db: Kysely<Tables>): Promise<readonly { readonly number: number; readonly hash: string }[]> {
+async function readApplied(db: Kysely<Tables>): Promise<readonly Applied[]> {
   const { rows } = await db.executeQuery<{ readonly number: unknown; readonly hash: unknown }>(
     CompiledQuery.raw('select number, hash from migrations order by number'),
   )

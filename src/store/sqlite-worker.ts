@@ -14,6 +14,8 @@ export interface SqliteWorkerData {
   readonly file: string
   /** False once the store was open before: a file that went away is then not replaced by an empty one. */
   readonly mayCreate: boolean
+  /** Nothing about the file is changed, neither what is in it nor who may open it. */
+  readonly isReadOnly?: boolean
   readonly lockWaitMsMax: number
 }
 
@@ -31,7 +33,7 @@ export type SqliteAnswer =
 const statementsMax = 200
 const busy = 5
 
-const { file, mayCreate, lockWaitMsMax } = workerData as SqliteWorkerData
+const { file, mayCreate, isReadOnly = false, lockWaitMsMax } = workerData as SqliteWorkerData
 const port = parentPort
 if (port === null) throw new Error('this file is run as a worker')
 
@@ -72,9 +74,10 @@ function open(): DatabaseSync {
   if (mayCreate) create()
   // Without a descriptor: closing one would drop the locks that this process has on the file (see fcntl(2)).
   const { mode } = statSync(file)
-  if ((mode & 0o077) !== 0) chmodSync(file, 0o600)
+  if ((mode & 0o077) !== 0 && !isReadOnly) chmodSync(file, 0o600)
   identity = fileIdentity()
   const connection = new DatabaseSync(file, {
+    readOnly: isReadOnly,
     timeout: lockWaitMsMax,
     enableForeignKeyConstraints: true,
     allowExtension: false,
@@ -82,6 +85,7 @@ function open(): DatabaseSync {
     readBigInts: true,
     defensive: true,
   })
+  if (isReadOnly) return connection
   try {
     const journal = patiently(() => connection.prepare('PRAGMA journal_mode = WAL').get())
     if (journal?.['journal_mode'] !== 'wal') throw new Error('SQLite cannot keep a write-ahead log beside the file')

@@ -7,10 +7,13 @@ import { SqliteThread } from './sqlite-thread.ts'
 import type { Tables } from './tables.ts'
 
 /** A store in one SQLite file, which may be open in several processes of one machine. */
-export function openSqlite(file: string, onFault: (error: unknown) => void): Engine {
+export function openSqlite(
+  file: string,
+  { onFault, isReadOnly }: { readonly onFault: (error: unknown) => void; readonly isReadOnly: boolean },
+): Engine {
   // Two connections: who only reads waits for no commit to reach the disk.
-  const writing = new SqliteFile(file, onFault)
-  const reading = new SqliteFile(file, onFault)
+  const writing = new SqliteFile(file, { onFault, isReadOnly })
+  const reading = new SqliteFile(file, { onFault, isReadOnly })
   return {
     kind: 'sqlite',
     where: file,
@@ -33,13 +36,18 @@ export function openSqlite(file: string, onFault: (error: unknown) => void): Eng
 class SqliteFile {
   readonly #file: string
   readonly #onFault: (error: unknown) => void
+  readonly #isReadOnly: boolean
   #opening: Promise<SqliteThread> | undefined
   #wasOpen = false
   #isClosed = false
 
-  constructor(file: string, onFault: (error: unknown) => void) {
+  constructor(
+    file: string,
+    { onFault, isReadOnly }: { readonly onFault: (error: unknown) => void; readonly isReadOnly: boolean },
+  ) {
     this.#file = file
     this.#onFault = onFault
+    this.#isReadOnly = isReadOnly
   }
 
   async thread(): Promise<SqliteThread> {
@@ -59,8 +67,10 @@ class SqliteFile {
   }
 
   async #open(): Promise<SqliteThread> {
+    const isReadOnly = this.#isReadOnly
+    const mayCreate = !this.#wasOpen && !isReadOnly
     const thread = new SqliteThread(
-      { file: this.#file, mayCreate: !this.#wasOpen, lockWaitMsMax: limits.storeLockWaitMsMax },
+      { file: this.#file, mayCreate, isReadOnly, lockWaitMsMax: limits.storeLockWaitMsMax },
       this.#onFault,
     )
     try {

@@ -1,10 +1,10 @@
-import type { ControlStore } from '../core/control-store.ts'
+import type { ControlStore, ReadableStore } from '../core/control-store.ts'
 import { limits } from '../core/limits.ts'
 import { changesOf } from './changes.ts'
 import type { Engine } from './engine.ts'
 import { openingError } from './failures.ts'
 import { Listeners } from './listeners.ts'
-import { migrate, readMigrations } from './migrate.ts'
+import { checkMigrations, migrate, readMigrations } from './migrate.ts'
 import type { Migration } from './migrate.ts'
 import { changesAfter, markJournalled, touchGateway, unjournalled } from './outbox.ts'
 import { openPostgres } from './postgres.ts'
@@ -38,10 +38,7 @@ export async function openControlStore(
   hooks: ControlStoreHooks = {},
 ): Promise<ControlStore> {
   const { onFault = ignored, workMsMax = limits.storeWorkMsMax } = hooks
-  const engine =
-    options.kind === 'sqlite'
-      ? openSqlite(options.file, onFault)
-      : openPostgres(options.connection, { schema: options.schema ?? 'postern', onFault })
+  const engine = engineOf(options, { onFault, isReadOnly: false })
   const transactions = new Transactions(engine, { workMsMax })
   try {
     await migrate(engine, transactions, hooks.migrations ?? readMigrations(engine.kind))
@@ -51,6 +48,34 @@ export async function openControlStore(
     throw openingError(engine.where, error)
   }
   return new Store(engine, transactions, onFault)
+}
+
+/**
+ * Opens a control store to look at it only, also while gateways use it: nothing is made, migrated or written. Rejects
+ * with `store_unavailable` where it is not there, cannot be reached, or is of another version.
+ */
+export async function openControlStoreForReading(
+  options: ControlStoreOptions,
+  { onFault = ignored }: Pick<ControlStoreHooks, 'onFault'> = {},
+): Promise<ReadableStore> {
+  const engine = engineOf(options, { onFault, isReadOnly: true })
+  const transactions = new Transactions(engine)
+  try {
+    await checkMigrations(engine, transactions, readMigrations(engine.kind))
+  } catch (error) {
+    await engine.close().catch(onFault)
+    throw openingError(engine.where, error)
+  }
+  return new Store(engine, transactions, onFault)
+}
+
+function engineOf(
+  options: ControlStoreOptions,
+  { onFault, isReadOnly }: { readonly onFault: (error: unknown) => void; readonly isReadOnly: boolean },
+): Engine {
+  return options.kind === 'sqlite'
+    ? openSqlite(options.file, { onFault, isReadOnly })
+    : openPostgres(options.connection, { schema: options.schema ?? 'postern', onFault })
 }
 
 class Store implements ControlStore {
