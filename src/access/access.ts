@@ -22,7 +22,7 @@ import { Sweep } from './sweep.ts'
 import { issueToken, revokeToken, scramVerifierOf, startSession, verifyToken, type TokenVerifier } from './tokens.ts'
 import type { Work } from './work.ts'
 
-export { compareWithJournal, type JournalledChange } from './compare.ts'
+export { compareWithJournal, type Difference, type JournalledChange } from './compare.ts'
 export type { AccessNotice } from './notices.ts'
 export type { AccessOptions, AccessSettings } from './options.ts'
 export type { TokenVerifier } from './tokens.ts'

@@ -1,88 +1,202 @@
-import { createHash } from 'node:crypto'
-import type { ControlStore, StoreChange } from '../core/control-store.ts'
+import type { Identified, ReadableStore, StoreChange } from '../core/control-store.ts'
+import { PosternError } from '../core/errors.ts'
 import { limits } from '../core/limits.ts'
+import { compareRevocations, compareRow, namesOf, type RowDifference } from './compare-rows.ts'
+import { MergedChanges, type ChangeDifference, type JournalledChange } from './compare-changes.ts'
+import { beginningOf, Replay, type Expected, type Told } from './replay.ts'
+import { Tally } from './tally.ts'
 
-/** A journal entry of a change of the store. */
-export interface JournalledChange {
-  readonly type: string
-  /** The number of the change. */
-  readonly change: number
-  readonly facts: Readonly<Record<string, unknown>>
+export type { RowDifference } from './compare-rows.ts'
+export type { ChangeDifference, JournalledChange } from './compare-changes.ts'
+
+/** One place where the store and the journals say different things. */
+export type Difference = ChangeDifference | RowDifference
+
+/** What a comparison begins and ends with. */
+export interface ComparisonOptions {
+  /** Now, which says what need not be kept any more; the clock's unless told. */
+  readonly nowMs?: number
+  /** The last change that is looked at; the newest one unless told. */
+  readonly untilSeq?: number
+  /** Changes from before that are taken at the store's word: the journals begin later. */
+  readonly beginsAtMs?: number
 }
 
-/** One place where store and journal say different things. */
-export interface Difference {
-  readonly change: number
-  readonly what:
-    /** The store says that the journal has it. */
-    | 'not_in_journal'
-    | 'not_in_store'
-    /** The journal has it several times, and not always the same. */
-    | 'journalled_differently'
-    | 'differs'
-    /** The journal has it, and the store does not know that yet. */
-    | 'not_marked'
-    /** No journal has it yet. */
-    | 'not_journalled_yet'
-  readonly type: string
-}
+/** Entries of journals; read a second time where rows are there that none of them seems to tell of. */
+export type Entries = AsyncIterable<JournalledChange> | Iterable<JournalledChange>
 
+const batchRows = 200
 const pageRows = 1_000
 
 /**
- * Checks the changes in the store against the entries of all journals, in whatever order they come; an entry that is
- * there twice and says the same is one. Reports at most `limits.differencesMax` differences, in the order of changes.
+ * Checks the store against the entries of all journals: its list of changes against them, and its requests, approvals,
+ * grants, tokens and revocations against what they tell. Memory is for what is not over, and for entries as far as they
+ * are not in the order of changes. What changes meanwhile is left out. Reports at most `limits.differencesMax`.
  */
 export async function compareWithJournal(
-  store: Pick<ControlStore, 'changesAfter'>,
-  entries: AsyncIterable<JournalledChange> | Iterable<JournalledChange>,
+  store: Pick<ReadableStore, 'changesAfter' | 'read'>,
+  entries: Entries,
+  options: ComparisonOptions = {},
 ): Promise<readonly Difference[]> {
-  const journalled = new Map<number, { readonly type: string; readonly digest: string; isOne: boolean }>()
-  for await (const { change, type, facts } of entries) {
-    const digest = digestOf(type, facts)
-    const before = journalled.get(change)
-    if (before === undefined) journalled.set(change, { type, digest, isOne: true })
-    else if (before.digest !== digest) before.isOne = false
+  const { nowMs = Date.now(), beginsAtMs = -Infinity } = options
+  const untilSeq = options.untilSeq ?? (await store.read(async (reads) => reads.lastChange()))
+  const merged = new MergedChanges(store, { untilSeq, beginsAtMs })
+  const rows = new Rows(store, nowMs)
+  const replay = new Replay()
+  for await (const told of merged.read(entries)) {
+    rows.begin(told)
+    const over = replay.take(told)
+    if (over !== null) await rows.add(over)
   }
-  const differences: Difference[] = []
-  let seq = 0
-  let isWhole = false
-  while (!isWhole && differences.length < limits.differencesMax) {
-    const changes = await store.changesAfter(seq, pageRows)
-    for (const change of changes) {
-      const what = differenceOf(change, journalled.get(change.seq))
-      if (what !== null) differences.push({ change: change.seq, what, type: change.type })
-      journalled.delete(change.seq)
-      seq = change.seq
+  for (const open of replay.open()) await rows.add(open)
+  await rows.flush()
+  await rows.compareRevocations(replay.revocations)
+  rows.found.push(...(await rows.strays(entries)))
+  const meanwhile = await touchedAfter(store, untilSeq)
+  const differences: Difference[] = [
+    ...merged.differences(),
+    ...rows.found.filter(({ of, id }) => !meanwhile.has(of === 'revocation' ? 'revocations' : id)),
+  ]
+  return differences.sort((a, b) => (a.change ?? Infinity) - (b.change ?? Infinity)).slice(0, limits.differencesMax)
+}
+
+/** Compares things with their rows, some at a time, and ids with ids. */
+class Rows {
+  readonly #store: Pick<ReadableStore, 'changesAfter' | 'read'>
+  readonly #nowMs: number
+  readonly #tallies: Readonly<Record<Identified, Tally>> = {
+    requests: new Tally(),
+    grants: new Tally(),
+    tokens: new Tally(),
+  }
+  #batch: Expected[] = []
+  readonly found: RowDifference[] = []
+
+  constructor(store: Pick<ReadableStore, 'changesAfter' | 'read'>, nowMs: number) {
+    this.#store = store
+    this.#nowMs = nowMs
+  }
+
+  begin(told: Told): void {
+    const beginning = beginningOf(told)
+    if (beginning !== null) this.#tallies[beginning.of].add(beginning.id)
+  }
+
+  async add(expected: Expected): Promise<void> {
+    this.#batch.push(expected)
+    if (this.#batch.length >= batchRows) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    const batch = this.#batch
+    this.#batch = []
+    try {
+      await this.#compare(batch)
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      // One row among them has no shape; each by itself tells which.
+      for (const expected of batch) await this.#compareAlone(expected)
     }
-    isWhole = changes.length < pageRows
   }
-  for (const [change, { type }] of journalled) {
-    if (isWhole || change <= seq) differences.push({ change, what: 'not_in_store', type })
+
+  async #compareAlone(expected: Expected): Promise<void> {
+    try {
+      await this.#compare([expected])
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      const { of, id, change } = expected
+      this.#add([{ of: namesOf[of], id, what: 'unreadable', members: [], change }])
+    }
   }
-  return differences.sort((a, b) => a.change - b.change).slice(0, limits.differencesMax)
+
+  async compareRevocations(told: readonly Told[]): Promise<void> {
+    try {
+      this.#add(compareRevocations(told, await this.#store.read(async (reads) => reads.revocations())))
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      this.#add([{ of: 'revocation', id: '', what: 'unreadable', members: [], change: null }])
+    }
+  }
+
+  async #compare(batch: readonly Expected[]): Promise<void> {
+    if (batch.length === 0) return
+    const nowMs = this.#nowMs
+    const compared = await this.#store.read(async (reads) => {
+      const results: { readonly expected: Expected; readonly row: Awaited<ReturnType<typeof compareRow>> }[] = []
+      for (const expected of batch) results.push({ expected, row: await compareRow(reads, expected, { nowMs }) })
+      return results
+    })
+    for (const { expected, row } of compared) {
+      if (!row.isThere && expected.begun !== null) this.#tallies[expected.of].take(expected.id)
+      this.#add(row.differences)
+    }
+  }
+
+  #add(differences: readonly RowDifference[]): void {
+    if (this.found.length < limits.differencesMax) this.found.push(...differences)
+  }
+
+  /** Rows that nothing began. */
+  async strays(entries: Entries): Promise<readonly RowDifference[]> {
+    const strays: RowDifference[] = []
+    for (const table of ['requests', 'grants', 'tokens'] as const) {
+      const tally = this.#tallies[table]
+      for await (const id of this.#ids(table)) tally.take(id)
+      if (tally.agrees()) continue
+      // Only ids at places where the two sides do not agree are kept in memory.
+      const begun = new Set<string>()
+      const keep = (told: Pick<Told, 'type' | 'facts'>): void => {
+        const beginning = beginningOf(told)
+        if (beginning?.of === table && !tally.agreesOn(beginning.id)) begun.add(beginning.id)
+      }
+      for await (const entry of entries) keep(entry)
+      for await (const change of changesAfter(this.#store, 0)) keep(change)
+      for await (const id of this.#ids(table)) {
+        if (tally.agreesOn(id) || begun.has(id)) continue
+        strays.push({ of: namesOf[table], id, what: 'without_entry', members: [], change: null })
+        if (strays.length >= limits.differencesMax) return strays
+      }
+    }
+    return strays
+  }
+
+  async *#ids(of: Identified): AsyncGenerator<string> {
+    let after: string | null = null
+    for (;;) {
+      const last: string | null = after
+      const ids: readonly string[] = await this.#store.read(async (reads) => reads.idsAfter(of, last, pageRows))
+      yield* ids
+      if (ids.length < pageRows) return
+      after = ids.at(-1) ?? null
+    }
+  }
 }
 
-function differenceOf(
-  change: StoreChange,
-  entry: { readonly digest: string; readonly isOne: boolean } | undefined,
-): Difference['what'] | null {
-  if (entry === undefined) return change.isJournalled ? 'not_in_journal' : 'not_journalled_yet'
-  if (!entry.isOne) return 'journalled_differently'
-  if (entry.digest !== digestOf(change.type, change.facts)) return 'differs'
-  return change.isJournalled ? null : 'not_marked'
+/** What changes behind a number speak of: it may be newer than what was replayed. */
+async function touchedAfter(
+  store: Pick<ReadableStore, 'changesAfter'>,
+  untilSeq: number,
+): Promise<ReadonlySet<unknown>> {
+  const touched = new Set<unknown>()
+  for await (const { type, facts } of changesAfter(store, untilSeq)) {
+    for (const member of ['request', 'grant', 'token']) touched.add(facts[member])
+    if (type === 'principal_revoked') touched.add('revocations')
+  }
+  touched.delete(undefined)
+  touched.delete(null)
+  return touched
 }
 
-/** The same for facts that say the same, in whatever order their members are. */
-function digestOf(type: string, facts: unknown): string {
-  return createHash('sha256').update(type).update('\n').update(canonical(facts)).digest('base64url')
+async function* changesAfter(store: Pick<ReadableStore, 'changesAfter'>, after: number): AsyncGenerator<StoreChange> {
+  let seq = after
+  for (;;) {
+    const changes = await store.changesAfter(seq, pageRows)
+    yield* changes
+    seq = changes.at(-1)?.seq ?? seq
+    if (changes.length < pageRows) return
+  }
 }
 
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`
+function isUnreadable(error: unknown): boolean {
+  return error instanceof PosternError && error.code === 'internal'
 }
