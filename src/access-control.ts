@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls'
 import type { Logger } from 'pino'
 import { createAccess, type Access } from './access/access.ts'
 import { type Api, defaultRates, startApi } from './api/api.ts'
@@ -18,6 +17,7 @@ import { accessEventOf } from './access-events.ts'
 import type { Decider } from './policy/policy.ts'
 import { createCertificateTexts } from './server-certificate.ts'
 import { openControlStore } from './store/store.ts'
+import { storeOptions } from './store-options.ts'
 
 /** What access is opened with. */
 export interface Opening {
@@ -106,34 +106,7 @@ function tokenLogIn(access: Access): TokenLogIn {
 
 function openStore(settings: AccessSettings['controlStore'], { log, atStop }: Opening): Promise<ControlStore> {
   const onFault = (error: unknown): void => log.warn({ err: error }, 'the control store has a problem')
-  if (settings.kind === 'sqlite') return openControlStore({ kind: 'sqlite', file: settings.file }, { onFault })
-  const { host, port, database, role, schema, tls } = settings
-  const credential = createCredentialSource(settings.credential ?? { password: '' }, process.env)
-  atStop(() => credential.close())
-  const ssl = tlsOptions(host, tls)
-  const connection = { host, port, database, user: role, password: () => credential.password() }
-  return openControlStore(
-    { kind: 'postgres', connection: ssl === null ? connection : { ...connection, ssl }, schema },
-    { onFault },
-  )
-}
-
-/** TLS as `sslmode` says it; one that would do without is held to it, since grants are at stake. */
-function tlsOptions(
-  host: string,
-  { mode, ca, serverName }: Extract<AccessSettings['controlStore'], { kind: 'postgres' }>['tls'],
-): ConnectionOptions | null {
-  switch (mode) {
-    case 'disable':
-      return null
-    case 'prefer':
-    case 'require':
-      return { rejectUnauthorized: false }
-    case 'verify-ca':
-      return { ca, checkServerIdentity: () => undefined }
-    case 'verify-full':
-      return { ca, servername: serverName ?? host }
-  }
+  return openControlStore(storeOptions(settings, { environment: process.env, atStop }), { onFault })
 }
 
 function openNotifier(config: Config, { access, log, atStop }: Opening & { readonly access: Access }): Notifier {
