@@ -9,6 +9,7 @@ import { tailJournal } from '../audit/tail.ts'
 import { formatReport } from '../audit/verify-text.ts'
 import { verifyJournal } from '../audit/verify.ts'
 import { PosternError } from '../core/errors.ts'
+import { auditStoreCommand } from './audit-store.ts'
 
 /** How the command finds what the configuration names; both take the path of a postern.yaml. */
 export interface AuditCommandOptions {
@@ -37,11 +38,13 @@ interface FilterOptions {
   readonly until?: string
 }
 
-/** `postern audit tail | search | verify`. Actions fail with PosternErrors, which whoever runs the command prints. */
+/** `postern audit tail | search | verify | store`. Actions fail with PosternErrors, which whoever runs the command prints. */
 export function auditCommand(options: AuditCommandOptions): Command {
-  const audit = new Command('audit').description('read, search and verify the journal')
+  const audit = new Command('audit').description(
+    'read, search and verify the journal, and check the control store against it',
+  )
   audit.addCommand(tailCommand(options)).addCommand(searchCommand(options)).addCommand(verifyCommand(options))
-  return audit
+  return audit.addCommand(auditStoreCommand())
 }
 
 function tailCommand(resolvers: AuditCommandOptions): Command {

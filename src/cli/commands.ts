@@ -100,7 +100,7 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     name: 'audit',
-    description: 'read, search and verify the journal',
+    description: 'read, search and verify the journal, and check the control store against it',
     load: async () => {
       const [{ auditCommand }, { journalPlaces }] = await Promise.all([
         import('./audit.ts'),

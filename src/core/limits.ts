@@ -246,6 +246,8 @@ export const limits = {
   closingsPerChangeMax: 50,
   /** How long stopping waits for what is still to be written. */
   accessCloseMsMax: 2_000,
+  /** How long checking the store waits for changes to be put on record that were just made. */
+  auditSettleMsMax: 5_000,
   /** Differences between store and journal that one comparison tells of. */
   differencesMax: 1_000,
   /** Connections over which database roles are made and dropped at a time, and how many more may wait for one. */

@@ -42,6 +42,7 @@ const walls: ReadonlyMap<string, readonly string[]> = new Map([
       'detection',
       'sql',
       'main',
+      'store-audit',
       'version',
     ],
   ],
