@@ -125,6 +125,7 @@ export class SessionApprovals {
 
   /** The message was treated, or dropped: what it waited for must not serve the next one. */
   treated(why: 'cancelled' | 'policy_changed'): void {
+    for (const [ticket, failed] of this.#using) if (failed !== null) this.#using.delete(ticket)
     const wait = this.#wait
     if (wait === null) return
     this.#wait = null
