@@ -3,15 +3,9 @@ import { test } from 'node:test'
 import { formatDuration, parseDuration } from './duration.ts'
 
 test('a duration is read from seconds, minutes, hours, days and sums of them', () => {
-  const read = ['90s', '15m', '2h', '1d', '1h30m', '0s', '', '5', 'm', '-1h', '1.5h', '2 h', '1h '].map(parseDuration)
-  assert.deepEqual(read, [
-    90_000,
-    900_000,
-    7_200_000,
-    86_400_000,
-    5_400_000,
-    ...[null, null, null, null, null, null, null, null],
-  ])
+  const read = ['90s', '15m', '2h', '1d', '1h30m'].map(parseDuration)
+  assert.deepEqual(read, [90_000, 900_000, 7_200_000, 86_400_000, 5_400_000])
+  for (const text of ['0s', '', '5', 'm', '-1h', '1.5h', '2 h', '1h ']) assert.equal(parseDuration(text), null)
 })
 
 test('a duration is written as it is read', () => {
