@@ -41,7 +41,13 @@ export async function requests(
 ): Promise<readonly AnsweredRequest[]> {
   const limit = limitOf(filter.limit)
   return scene.options.store.read(async (reads) => {
-    const searched = maySeeAll(scene, by) ? limit : searchedMax
+    const { states = [], requester } = filter
+    const isOpen = states.length > 0 && states.every((state) => state === 'pending' || state === 'approved')
+    // Of those that wait there are no more than that, and an approver has to find the oldest of them as well.
+    const mayWait = isOpen ? scene.settings.pendingRequestsMax : 0
+    const isOwn = requester !== undefined && subjectKey(requester) === subjectKey(by)
+    const searched =
+      maySeeAll(scene, by) || isOwn ? limit : Math.min(Math.max(searchedMax, mayWait), limits.storeRowsMax)
     const found = await reads.requests({ ...filter, limit: searched })
     const seen = found.filter((request) => maySeeRequest(scene, by, request)).slice(0, limit)
     const answered: AnsweredRequest[] = []
@@ -60,10 +66,12 @@ export async function request(scene: Scene, by: Principal, id: RequestId): Promi
   return answeredOf(answers, scene.now())
 }
 
-/** The grants that the caller may see. */
+/** The grants that the caller may see; of those that are active, or to be reviewed, all unless told otherwise. */
 export async function grants(scene: Scene, by: Principal, filter: GrantFilter): Promise<readonly Grant[]> {
-  const limit = limitOf(filter.limit)
-  const searched = maySeeAll(scene, by) ? limit : searchedMax
+  // A list of who holds what is all of it, or it would be taken for all.
+  const isActive = filter.isEnded === false || filter.needsReview === true
+  const limit = isActive && filter.limit === undefined ? limits.storeRowsMax : limitOf(filter.limit)
+  const searched = isActive ? limits.storeRowsMax : maySeeAll(scene, by) ? limit : searchedMax
   const found = await scene.options.store.read(async (reads) => reads.grants({ ...filter, limit: searched }))
   return found.filter((grant) => maySeeGrant(scene, by, grant)).slice(0, limit)
 }
