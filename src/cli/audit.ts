@@ -10,6 +10,7 @@ import { formatReport } from '../audit/verify-text.ts'
 import { verifyJournal } from '../audit/verify.ts'
 import { PosternError } from '../core/errors.ts'
 import { auditStoreCommand } from './audit-store.ts'
+import { timeOf } from './option-times.ts'
 
 /** How the command finds what the configuration names; both take the path of a postern.yaml. */
 export interface AuditCommandOptions {
@@ -158,23 +159,6 @@ function filterOf(options: FilterOptions, nowMs: number): SearchFilter {
     sinceMs: since === undefined ? undefined : timeOf('--since', since, nowMs),
     untilMs: until === undefined ? undefined : timeOf('--until', until, nowMs),
   }
-}
-
-const unitMs: ReadonlyMap<string, number> = new Map([
-  ['s', 1_000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-])
-
-function timeOf(option: string, value: string, nowMs: number): number {
-  const ago = /^(\d{1,9})([smhd])$/.exec(value)
-  if (ago !== null) return nowMs - Number(ago[1]) * (unitMs.get(ago[2] ?? '') ?? 0)
-  const atMs = Date.parse(value)
-  if (!Number.isNaN(atMs)) return atMs
-  throw new PosternError('input_invalid', `${option} cannot be read as a time: ${value}`, {
-    hint: 'Give a time such as 2026-11-23T16:00:00Z, or how long ago: 30s, 15m, 2h, 7d.',
-  })
 }
 
 function countOf(option: string, value: string): number {

@@ -9,7 +9,7 @@ import { createSimulator } from './policy-simulation.ts'
 import type { DifferenceKind, SimulatedDifference, Simulation } from './policy-simulation.ts'
 import { databaseOf, openWorkbench, policyFolder, policyPlace } from './policy-workbench.ts'
 import type { PolicyPlace, Workbench } from './policy-workbench.ts'
-import { timeOf } from './policy-times.ts'
+import { timeOf } from './option-times.ts'
 
 interface SimulateOptions {
   readonly since: string
