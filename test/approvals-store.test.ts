@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -263,6 +264,8 @@ test('a gateway that was killed withdraws after its restart what had waited, and
       await waiting(two, () => two.query('UPDATE orders SET id = $1', [0])),
     ]
     gateway.kill('SIGKILL')
+    // Until it is gone its port may still answer, and be taken for that of the next one.
+    await once(gateway, 'exit')
     for (const { result } of asked) await errorOf(result)
     gateway = await startGatewayProcess(prepared.configFile, port)
     for (const { id } of asked) {
